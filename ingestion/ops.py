@@ -1,0 +1,176 @@
+"""The control tables (schema `ops`): what came, what became of it, what was published.
+
+The tables are made by Alembic (`ingestion/migrations`); this module is their one description in Python.
+"""
+
+from datetime import UTC, date, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+SUBMISSION_STATUSES = ("received", "rejected", "accepted", "accepted_with_findings", "superseded", "duplicate")
+IN_FORCE_STATUSES = ("accepted", "accepted_with_findings")
+
+
+def now() -> datetime:
+    """The current instant, in UTC."""
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    """Tables of schema `ops`."""
+
+    metadata = MetaData(
+        schema="ops",
+        naming_convention={
+            "pk": "%(table_name)s_pkey",
+            "fk": "%(table_name)s_%(column_0_name)s_fkey",
+            "ix": "%(table_name)s_%(column_0_name)s_idx",
+            "uq": "%(table_name)s_%(column_0_name)s_key",
+            "ck": "%(table_name)s_%(constraint_name)s_check",
+        },
+    )
+
+
+class Submission(Base):
+    """One row per report found in a received file; one also for a file in which no report was recognised."""
+
+    __tablename__ = "submission"
+
+    submission_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    sender_code: Mapped[str] = mapped_column(Text)
+    dataset: Mapped[str | None] = mapped_column(Text, comment="Null where no data set was recognised.")
+    period_code: Mapped[str] = mapped_column(Text, comment="SDMX code, as the receiving folder says.")
+    period_end: Mapped[date | None] = mapped_column(Date, comment="Last day of the period; null if impossible.")
+    standard_code: Mapped[str] = mapped_column(
+        Text, server_default="", comment="Poverty standard of a review; '' where none enters."
+    )
+    revision: Mapped[int | None] = mapped_column(
+        Integer, comment="1, 2, … within sender, data set, period and standard; null if nothing was loaded."
+    )
+    sha256: Mapped[str] = mapped_column(Text, index=True)
+    file_name: Mapped[str] = mapped_column(Text)
+    sheet_name: Mapped[str] = mapped_column(Text, server_default="", comment="Several sheets are joined by ' | '.")
+    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
+    judged_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    status_code: Mapped[str] = mapped_column(Text)
+    duplicate_of: Mapped[int | None] = mapped_column(ForeignKey("ops.submission.submission_id"))
+    row_count: Mapped[int] = mapped_column(
+        Integer, server_default="0", comment="Data rows: no heading, section, subtotal or total."
+    )
+    held_row_count: Mapped[int] = mapped_column(Integer, server_default="0")
+    contract_version: Mapped[str | None] = mapped_column(Text)
+    code_version: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (
+        CheckConstraint(f"status_code in {SUBMISSION_STATUSES}", name="status_code"),
+        CheckConstraint("(status_code = 'duplicate') = (duplicate_of is not null)", name="duplicate_of"),
+        # A kill between loading and committing leaves nothing; running again finds this key taken or free.
+        Index(
+            "submission_report_key",
+            "sender_code",
+            "period_code",
+            "sha256",
+            "dataset",
+            "sheet_name",
+            unique=True,
+            postgresql_where="status_code <> 'duplicate'",
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index(
+            "submission_duplicate_key",
+            "duplicate_of",
+            "file_name",
+            unique=True,
+            postgresql_where="status_code = 'duplicate'",
+        ),
+        Index("submission_status_code_idx", "status_code", "dataset"),
+    )
+
+
+class Finding(Base):
+    """One row per defect, placed where the sender sees it."""
+
+    __tablename__ = "finding"
+
+    finding_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("ops.submission.submission_id"))
+    found_by: Mapped[str] = mapped_column(Text, comment="read or judge: a new judgement replaces only its own.")
+    rule: Mapped[str] = mapped_column(Text)
+    severity: Mapped[str] = mapped_column(Text)
+    sheet_name: Mapped[str | None] = mapped_column(Text)
+    row_number: Mapped[int | None] = mapped_column(Integer, comment="Of the sheet, as the sender sees it.")
+    column_name: Mapped[str | None] = mapped_column(Text)
+    cell: Mapped[str | None] = mapped_column(Text, comment="A1 address.")
+    value: Mapped[str | None] = mapped_column(Text, comment="As sent.")
+    message_vi: Mapped[str] = mapped_column(Text)
+    message_en: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (
+        CheckConstraint("severity in ('reject', 'critical', 'warning')", name="severity"),
+        CheckConstraint("found_by in ('read', 'judge')", name="found_by"),
+        Index("finding_submission_id_idx", "submission_id", "severity"),
+    )
+
+
+class StepOutcome(Base):
+    """One row per step of a night or of a submission, also when it failed."""
+
+    __tablename__ = "step_outcome"
+
+    step_outcome_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    night_id: Mapped[str] = mapped_column(Text, index=True, comment="The run that this step belonged to.")
+    step: Mapped[str] = mapped_column(Text, comment="receive, judge, build or publish, and its part.")
+    subject: Mapped[str] = mapped_column(Text, server_default="", comment="Sender, data set or layer.")
+    status_code: Mapped[str] = mapped_column(Text)
+    count_in: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    count_out: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    seconds: Mapped[float] = mapped_column(Numeric(12, 3))
+    message: Mapped[str] = mapped_column(Text, server_default="")
+    finished_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
+
+    __table_args__ = (CheckConstraint("status_code in ('succeeded', 'failed', 'skipped')", name="status_code"),)
+
+
+class Conservation(Base):
+    """One row per judged submission: rows in the file = loaded = accepted + held."""
+
+    __tablename__ = "conservation"
+
+    submission_id: Mapped[int] = mapped_column(ForeignKey("ops.submission.submission_id"), primary_key=True)
+    rows_in_file: Mapped[int] = mapped_column(Integer)
+    rows_loaded: Mapped[int] = mapped_column(Integer)
+    rows_held: Mapped[int] = mapped_column(Integer)
+    rows_accepted: Mapped[int] = mapped_column(Integer, Computed("rows_loaded - rows_held", persisted=True))
+
+
+class Publication(Base):
+    """One row per night published: what changed in `mart`, in which table, when."""
+
+    __tablename__ = "publication"
+
+    publication_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    night_id: Mapped[str] = mapped_column(Text)
+    published_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
+    code_version: Mapped[str] = mapped_column(Text)
+    rows_changed: Mapped[int] = mapped_column(BigInteger)
+    changes: Mapped[dict[str, dict[str, int]]] = mapped_column(
+        JSONB, comment="By table: rows before, after, removed and added."
+    )
+
+    __table_args__ = (UniqueConstraint("night_id"),)

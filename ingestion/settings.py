@@ -1,0 +1,57 @@
+"""Settings, all from the environment; one object, made once per process."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+REFERENCE_DIR = PROJECT_DIR / "dbt_project" / "seeds"
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Paths are absolute after loading; two homes never touch each other."""
+
+    model_config = SettingsConfigDict(env_prefix="CHUNGTAY_", extra="ignore")
+
+    home: Path = Field(default=Path(".chungtay"), description="The state folder: server, archive, logs, answers.")
+    inbox: Path | None = Field(default=None, description="Where senders' folders stand; <home>/inbox when not set.")
+    warehouse_url: str | None = Field(
+        default=None, description="libpq URL of the warehouse; the embedded server when not set."
+    )
+    province: str | None = Field(default=None, description="Official code of the province served.")
+    pg_bin: Path | None = Field(default=None, description="Folder with initdb and pg_ctl; found when not set.")
+    max_file_mb: int = Field(default=64, description="Largest file read, in MiB.")
+    max_cells: int = Field(default=20_000_000, description="Most cells read from one file.")
+    max_zip_ratio: int = Field(default=200, description="Most that a zipped workbook may expand, as a ratio.")
+
+    def model_post_init(self, _context: object) -> None:
+        self.home = self.home.absolute()
+        self.inbox = (self.inbox or self.home / "inbox").absolute()
+
+    @property
+    def archive_dir(self) -> Path:
+        """Write-once store of received bytes, by SHA-256."""
+        return self.home / "archive"
+
+    @property
+    def inbox_dir(self) -> Path:
+        """The receiving folder, `<sender>/<period>/<file>`."""
+        if self.inbox is None:
+            raise AssertionError("set by model_post_init")
+        return self.inbox
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process. `get_settings.cache_clear()` after changing the environment (tests)."""
+    return Settings()
+
+
+def code_version() -> str:
+    """Version of this code, as recorded on every submission: `CHUNGTAY_CODE_VERSION` or the package version."""
+    from importlib.metadata import version
+
+    return os.environ.get("CHUNGTAY_CODE_VERSION") or version("chungtay")
