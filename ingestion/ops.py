@@ -1,4 +1,4 @@
-"""The control tables (schema `ops`): what came, what became of it, what was published.
+"""The control tables (schema `ops`, and what the reader notes beside the rows of `raw`): what came, what became of it.
 
 The tables are made by Alembic (`ingestion/migrations`); this module is their one description in Python.
 """
@@ -124,8 +124,47 @@ class Finding(Base):
     __table_args__ = (
         CheckConstraint("severity in ('reject', 'critical', 'warning')", name="severity"),
         CheckConstraint("found_by in ('read', 'judge')", name="found_by"),
-        Index("finding_submission_id_idx", "submission_id", "severity"),
+        Index("finding_submission_id_idx", "submission_id"),
+        Index(
+            "finding_held_row_idx",
+            "submission_id",
+            "sheet_name",
+            "row_number",
+            postgresql_where="severity = 'critical' and row_number is not null",
+        ),
     )
+
+
+class UnreadCell(Base):
+    """One row per cell that could not be read: null in `raw.<data set>`, the text as sent here."""
+
+    __tablename__ = "unread_cell"
+
+    submission_id: Mapped[int] = mapped_column(ForeignKey("ops.submission.submission_id"), primary_key=True)
+    sheet_name: Mapped[str] = mapped_column(Text, primary_key=True)
+    row_number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    column_name: Mapped[str] = mapped_column(Text, primary_key=True)
+    dataset: Mapped[str] = mapped_column(Text)
+    cell: Mapped[str | None] = mapped_column(Text, comment="A1 address.")
+    value: Mapped[str] = mapped_column(Text, comment="As sent.")
+    rule: Mapped[str] = mapped_column(Text, comment="unreadable_cell, unknown_code, …")
+    expected_vi: Mapped[str] = mapped_column(Text)
+    expected_en: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = ({"schema": "raw"},)
+
+
+class ColumnPosition(Base):
+    """One row per column of a data set found in a sheet: where the sender put it."""
+
+    __tablename__ = "column_position"
+
+    submission_id: Mapped[int] = mapped_column(ForeignKey("ops.submission.submission_id"), primary_key=True)
+    sheet_name: Mapped[str] = mapped_column(Text, primary_key=True)
+    column_name: Mapped[str] = mapped_column(Text, primary_key=True)
+    column_letter: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = ({"schema": "raw"},)
 
 
 class StepOutcome(Base):
@@ -174,3 +213,7 @@ class Publication(Base):
     )
 
     __table_args__ = (UniqueConstraint("night_id"),)
+
+
+for _mapper in Base.registry.mappers:  # the docstring is the table's comment in the database, too
+    _mapper.local_table.comment = (_mapper.class_.__doc__ or "").splitlines()[0]  # type: ignore[attr-defined]

@@ -1,0 +1,200 @@
+"""The steps of a night as plain functions, each leaving its outcome in `ops.step_outcome`, also when it fails.
+
+Airflow's tasks call these and nothing else; so do tests and `chungtay load`. Arguments and results are small and JSON.
+Engines are imported inside the functions: this module is imported where DAGs are parsed.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from traceback import format_tb
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingestion.ops import StepOutcome, now
+from ingestion.settings import get_settings
+
+log = logging.getLogger(__name__)
+LAYERS = ("staging", "intermediate", "marts")
+Counts = dict[str, Any]
+
+
+def warehouse_url() -> str:
+    """The warehouse's libpq URL: as set, or that of the home's own server."""
+    from ingestion.local.postgres import warehouse_url as resolve
+
+    return resolve(get_settings())
+
+
+def brief(error: BaseException) -> str:
+    """An error's kind and first line; the lines after it may quote a row, and rows name people."""
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+
+
+class _Outcome:
+    """What a step tells of itself while it runs."""
+
+    def __init__(self) -> None:
+        self.status_code = "succeeded"
+        self.count_in = 0
+        self.count_out = 0
+        self.message = ""
+
+
+@contextmanager
+def _step(night_id: str, step: str, subject: str = "") -> Iterator[_Outcome]:
+    """Record the outcome of the block; an exception is recorded and goes on."""
+    outcome, started = _Outcome(), time.monotonic()
+    try:
+        yield outcome
+    except BaseException as error:
+        outcome.status_code = "failed"
+        outcome.message = brief(error)
+        raise
+    finally:
+        from ingestion.warehouse import create_engine
+
+        engine = create_engine(warehouse_url())
+        with engine.begin() as connection:
+            connection.execute(
+                sa.insert(StepOutcome).values(
+                    night_id=night_id,
+                    step=step,
+                    subject=subject,
+                    status_code=outcome.status_code,
+                    count_in=outcome.count_in,
+                    count_out=outcome.count_out,
+                    seconds=round(time.monotonic() - started, 3),
+                    message=outcome.message,
+                    finished_at=now(),
+                )
+            )
+        engine.dispose()
+
+
+def load_reference_lists(night_id: str) -> Counts:
+    """Bring the warehouse's structure and the reference lists up to date; the gate's rules read the lists."""
+    from dbt_project.build import seed_if_changed
+    from ingestion.warehouse import prepare
+
+    url = warehouse_url()
+    prepare(url)
+    with _step(night_id, "prepare", "reference lists") as outcome:
+        changed = seed_if_changed(url)
+        outcome.status_code = "succeeded" if changed else "skipped"
+        return {"changed": changed}
+
+
+def batches(inbox: str | None = None) -> list[Counts]:
+    """What lies in the inbox, by sender: `[{"sender": …, "inbox": …}]`. A sender's files are read by one task, in order."""
+    from ingestion.receive import incoming_files
+
+    folder = Path(inbox) if inbox else get_settings().inbox_dir
+    if inbox is None:
+        folder.mkdir(parents=True, exist_ok=True)
+    senders = sorted({file.sender_code for file in incoming_files(folder)})
+    return [{"sender": sender, "inbox": str(folder)} for sender in senders]
+
+
+def receive_batch(batch: Counts, night_id: str) -> Counts:
+    """Receive every file of one sender. A file that fails for a reason of ours is noted, and its neighbours go on."""
+    from ingestion.receive import incoming_files, receive_file
+    from ingestion.warehouse import create_engine
+
+    engine = create_engine(warehouse_url())
+    counts: Counts = {"files": 0, "failed": 0, "reports": 0, "rows": 0}
+    try:
+        with _step(night_id, "receive", batch["sender"]) as outcome:
+            for file in incoming_files(Path(batch["inbox"])):
+                if file.sender_code != batch["sender"]:
+                    continue
+                counts["files"] += 1
+                try:
+                    receipts = receive_file(file, engine, get_settings())
+                except Exception as error:  # noqa: BLE001 - whatever it is, the neighbours go on
+                    place = f"{file.sender_code}/{file.period_code}/{file.file_name}"
+                    log.error(
+                        "could not receive %s: %s\n%s", place, brief(error), "".join(format_tb(error.__traceback__))
+                    )
+                    counts["failed"] += 1
+                    outcome.status_code = "failed"
+                    outcome.message += f"{file.period_code}/{file.file_name}: {brief(error)}\n"
+                    continue
+                counts["reports"] += len(receipts)
+                for receipt in receipts:
+                    counts[receipt.status_code] = counts.get(receipt.status_code, 0) + 1
+                    counts["rows"] += receipt.row_count if receipt.status_code == "received" else 0
+            outcome.count_in, outcome.count_out = counts["files"], counts["reports"]
+    finally:
+        engine.dispose()
+    return counts
+
+
+def pending() -> list[str]:
+    """Data sets with reports that await judgement."""
+    from expectations.gate import pending as pending_submissions
+
+    return sorted(pending_submissions(warehouse_url()))
+
+
+def judge_dataset(dataset: str, night_id: str) -> Counts:
+    """Judge every report of one data set that awaits it."""
+    from expectations.gate import judge
+    from expectations.gate import pending as pending_submissions
+
+    url = warehouse_url()
+    with _step(night_id, "judge", dataset) as outcome:
+        submissions = pending_submissions(url).get(dataset, [])
+        if not submissions:
+            outcome.status_code = "skipped"
+            return {"submissions": 0}
+        verdicts = judge(dataset, submissions, url=url, home=get_settings().home)
+        counts: Counts = {"submissions": len(verdicts)}
+        for verdict in verdicts:
+            counts[verdict.status_code] = counts.get(verdict.status_code, 0) + 1
+        outcome.count_in, outcome.count_out = len(submissions), len(verdicts)
+        return counts
+
+
+def build_docs(night_id: str) -> Counts:
+    """Build Great Expectations' Data Docs of this run."""
+    from expectations.gate import build_data_docs
+
+    with _step(night_id, "judge", "data docs"):
+        return {"site": str(build_data_docs(get_settings().home))}
+
+
+def build_layer(layer: str, night_id: str) -> Counts:
+    """Build and test one layer of the warehouse; a failing test is a failure."""
+    from dbt_project.build import build
+
+    with _step(night_id, "build", layer) as outcome:
+        result = build(layer, warehouse_url())
+        outcome.count_in = outcome.count_out = len(result.nodes)
+        return {"nodes": len(result.nodes)}
+
+
+def publish(night_id: str) -> Counts:
+    """Make what was built public, in one transaction."""
+    from ingestion.publish import publish as publish_build
+
+    with _step(night_id, "publish") as outcome:
+        changes = publish_build(warehouse_url(), night_id)
+        outcome.count_in = len(changes)
+        outcome.count_out = sum(change.rows_removed + change.rows_added for change in changes.values())
+        return {table: asdict(change) for table, change in changes.items()}
+
+
+def run_night(night_id: str, inbox: str | None = None) -> Counts:
+    """A whole night in this process, without a scheduler; the same steps in the same order."""
+    load_reference_lists(night_id)
+    received = [receive_batch(batch, night_id) for batch in batches(inbox)]
+    judged = {dataset: judge_dataset(dataset, night_id) for dataset in pending()}
+    if judged:
+        build_docs(night_id)
+    built = {layer: build_layer(layer, night_id) for layer in LAYERS}
+    return {"received": received, "judged": judged, "built": built, "published": publish(night_id)}

@@ -1,0 +1,248 @@
+"""Publish: what dbt built in `mart_build` becomes `mart`, in one transaction, or nothing does.
+
+Only rows that differ are touched, so readers keep reading, and views, grants and comments on `mart` survive. A table that
+is new comes into being with its keys; a column that is new is added. Nothing public is ever dropped here.
+"""
+
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.dialects.postgresql import insert
+
+from ingestion.ops import IN_FORCE_STATUSES, Publication
+from ingestion.settings import code_version
+from ingestion.warehouse import create_engine
+
+_PUBLISH_LOCK = 0x0C417A2  # advisory lock: one publication at a time
+BUILD = "mart_build"
+MART = "mart"
+
+# Facts that keep every accepted row of their data set, with what must add up: fact's column -> staging's column.
+CONSERVED = {
+    "fct_household_review": ("stg_household_review", ("member_count",)),
+    "fct_commune_profile": ("stg_commune_profile", ("household_count", "population")),
+    "fct_support": ("stg_support_delivery", ("amount_vnd",)),
+    "fct_credit_loan": ("stg_credit_loan", ("disbursed_vnd", "repaid_vnd", "outstanding_vnd", "overdue_vnd")),
+}
+
+
+class PublicationRefusedError(Exception):
+    """The books don't balance: the message names every difference. `mart` is as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    """How one published table changed, in rows; a changed row is one removed and one added."""
+
+    rows_before: int
+    rows_after: int
+    rows_removed: int
+    rows_added: int
+
+
+def publish(url: str, night_id: str) -> dict[str, TableChange]:
+    """Bring `mart` to what `mart_build` holds; gives the change of each table.
+
+    Raises PublicationRefusedError when a row or a dong is unaccounted for between `raw` and the facts.
+    """
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PUBLISH_LOCK)))
+            if differences := conservation_differences(connection):
+                raise PublicationRefusedError("; ".join(differences))
+            tables = _tables(connection, BUILD)
+            if not tables:
+                raise PublicationRefusedError(f"schema {BUILD} holds no table: nothing was built")
+            created = [table for table in tables if _align_structure(connection, table)]
+            changes = {table: _replace_rows(connection, table) for table in tables}
+            for table in created:
+                _add_foreign_keys(connection, table)
+            connection.execute(
+                insert(Publication)
+                .values(
+                    night_id=night_id,
+                    code_version=code_version(),
+                    rows_changed=sum(change.rows_removed + change.rows_added for change in changes.values()),
+                    changes={table: asdict(change) for table, change in changes.items()},
+                )
+                .on_conflict_do_nothing(index_elements=["night_id"])  # killed after commit and run again
+            )
+    finally:
+        engine.dispose()
+    return changes
+
+
+def conservation_differences(connection: sa.Connection) -> list[str]:
+    """Every place where rows or amounts went missing or multiplied between the file and the facts; empty if none."""
+    differences = [
+        f"submission {row.submission_id} ({row.sender_code} {row.dataset} {row.period_code}): {row.rows_in_file} rows in"
+        f" the file, {row.rows_in_raw} in raw, {row.rows_held} held of {row.held_row_count} recorded"
+        for row in connection.execute(
+            sa.text(_submission_differences(connection)), {"in_force": list(IN_FORCE_STATUSES)}
+        )
+    ]
+    built = set(_tables(connection, BUILD))
+    for fact, (staged, amounts) in CONSERVED.items():
+        if fact not in built:
+            differences.append(f"{fact} was not built")
+            continue
+        measures = sql.SQL(", ").join(
+            [
+                sql.SQL("count(*)::numeric as rows"),
+                *(sql.SQL("coalesce(sum({0}), 0) as {0}").format(sql.Identifier(a)) for a in amounts),
+            ]
+        )
+        counted, published = (
+            _execute(connection, sql.SQL("select {} from {}").format(measures, sql.Identifier(schema, table))).one()
+            for schema, table in (("staging", staged), (BUILD, fact))
+        )
+        differences += [
+            f"{fact}: {measure} is {published[position]}, accepted were {counted[position]}"
+            for position, measure in enumerate(("rows", *amounts))
+            if counted[position] != published[position]
+        ]
+    return differences
+
+
+def _submission_differences(connection: sa.Connection) -> str:
+    """One statement over all raw tables: submissions in force whose rows in raw or held rows are not those recorded."""
+    datasets = connection.scalars(
+        sa.text("select distinct dataset from ops.submission where status_code = any(:in_force)"),
+        {"in_force": list(IN_FORCE_STATUSES)},
+    ).all()
+    counts = sql.SQL(" union all ").join(
+        sql.SQL("select submission_id, count(*) as rows_in_raw from {} group by submission_id").format(
+            sql.Identifier("raw", dataset)
+        )
+        for dataset in datasets
+    )
+    if not datasets:
+        counts = sql.SQL("select null::bigint as submission_id, 0 as rows_in_raw where false")
+    return _compile(
+        connection,
+        sql.SQL(
+            "with loaded as ({}),"
+            " held as (select submission_id, count(*) as rows_held from ops.held_row group by submission_id)"
+            " select s.submission_id, s.sender_code, s.dataset, s.period_code, s.row_count as rows_in_file,"
+            " coalesce(l.rows_in_raw, 0) as rows_in_raw, coalesce(h.rows_held, 0) as rows_held, s.held_row_count"
+            " from ops.submission s left join loaded l using (submission_id) left join held h using (submission_id)"
+            " where s.status_code = any(:in_force) and (s.row_count <> coalesce(l.rows_in_raw, 0)"
+            " or s.held_row_count <> coalesce(h.rows_held, 0))"
+        ).format(counts),
+    )
+
+
+def _tables(connection: sa.Connection, schema: str) -> list[str]:
+    return sorted(sa.inspect(connection).get_table_names(schema=schema))
+
+
+def _columns(connection: sa.Connection, schema: str, table: str) -> dict[str, str]:
+    rows = connection.execute(
+        sa.text(
+            "select attname, format_type(atttypid, atttypmod) as type from pg_attribute"
+            " where attrelid = format('%I.%I', cast(:schema as text), cast(:table as text))::regclass"
+            " and attnum > 0 and not attisdropped order by attnum"
+        ),
+        {"schema": schema, "table": table},
+    )
+    return {row.attname: row.type for row in rows}
+
+
+def _align_structure(connection: sa.Connection, table: str) -> bool:
+    """Make `mart.<table>` able to hold the build's rows; True if it had to be created."""
+    built, public = sql.Identifier(BUILD, table), sql.Identifier(MART, table)
+    created = not sa.inspect(connection).has_table(table, schema=MART)
+    if created:
+        _execute(connection, sql.SQL("create table {} (like {} including all)").format(public, built))
+    else:
+        wanted, present = _columns(connection, BUILD, table), _columns(connection, MART, table)
+        for column, column_type in wanted.items():
+            if column not in present:
+                _execute(
+                    connection,
+                    sql.SQL("alter table {} add column {} " + column_type).format(public, sql.Identifier(column)),
+                )
+            elif present[column] != column_type:
+                raise PublicationRefusedError(
+                    f"{MART}.{table}.{column} is {present[column]} and was built as {column_type}: a public column does"
+                    " not change its type unannounced; alter it in a migration"
+                )
+        if removed := present.keys() - wanted.keys():
+            raise PublicationRefusedError(
+                f"{MART}.{table} has columns that are built no more ({', '.join(sorted(removed))}): removing one is a"
+                " breaking change; drop it in a migration"
+            )
+    _copy_comments(connection, table)
+    return created
+
+
+def _copy_comments(connection: sa.Connection, table: str) -> None:
+    statement = sa.text(
+        "select c.attnum, c.attname, d.description as built, m.description as public from pg_description d"
+        " left join pg_attribute c on c.attrelid = d.objoid and c.attnum = d.objsubid and d.objsubid > 0"
+        " left join pg_attribute p on p.attrelid = cast(:public as regclass) and p.attname = c.attname"
+        " left join pg_description m on m.classoid = d.classoid and m.objoid = cast(:public as regclass)"
+        " and m.objsubid = coalesce(p.attnum, 0)"
+        " where d.objoid = cast(:built as regclass) and d.classoid = 'pg_class'::regclass"
+        " and d.description is distinct from m.description"
+    )
+    names = {"built": f'{BUILD}."{table}"', "public": f'{MART}."{table}"'}
+    for row in connection.execute(statement, names).all():
+        target = (
+            sql.SQL("table {}").format(sql.Identifier(MART, table))
+            if row.attname is None
+            else sql.SQL("column {}").format(sql.Identifier(MART, table, row.attname))
+        )
+        _execute(connection, sql.SQL("comment on {} is {}").format(target, sql.Literal(row.built)))
+
+
+def _replace_rows(connection: sa.Connection, table: str) -> TableChange:
+    built, public = sql.Identifier(BUILD, table), sql.Identifier(MART, table)
+    columns = sql.SQL(", ").join(map(sql.Identifier, _columns(connection, BUILD, table)))
+    key = sa.inspect(connection).get_pk_constraint(table, schema=BUILD)["constrained_columns"]
+    if not key:
+        raise PublicationRefusedError(f"{BUILD}.{table} has no primary key")
+    before = _execute(connection, sql.SQL("select count(*) from {}").format(public)).scalar_one()
+    for name, minuend, subtrahend in (("removed", public, built), ("added", built, public)):
+        _execute(
+            connection,
+            sql.SQL("create temporary table {} on commit drop as select {} from {} except select {} from {}").format(
+                sql.Identifier(f"{name}_{table}"), columns, minuend, columns, subtrahend
+            ),
+        )
+    same_key = sql.SQL(" and ").join(sql.SQL("m.{0} = r.{0}").format(sql.Identifier(column)) for column in key)
+    removed = _execute(
+        connection,
+        sql.SQL("delete from {} m using {} r where {}").format(public, sql.Identifier(f"removed_{table}"), same_key),
+    ).rowcount
+    added = _execute(
+        connection,
+        sql.SQL("insert into {} ({}) select {} from {}").format(
+            public, columns, columns, sql.Identifier(f"added_{table}")
+        ),
+    ).rowcount
+    return TableChange(before, before - removed + added, removed, added)
+
+
+def _add_foreign_keys(connection: sa.Connection, table: str) -> None:
+    """Foreign keys of the build, between the public tables; checked at commit, since tables change one by one."""
+    for key in sa.inspect(connection).get_foreign_keys(table, schema=BUILD):
+        _execute(
+            connection,
+            sql.SQL("alter table {} add foreign key ({}) references {} ({}) deferrable initially deferred").format(
+                sql.Identifier(MART, table),
+                sql.SQL(", ").join(map(sql.Identifier, key["constrained_columns"])),
+                sql.Identifier(MART, key["referred_table"]),
+                sql.SQL(", ").join(map(sql.Identifier, key["referred_columns"])),
+            ),
+        )
+
+
+def _compile(connection: sa.Connection, statement: sql.Composable) -> str:
+    return statement.as_string(connection.connection.driver_connection)  # type: ignore[arg-type]
+
+
+def _execute(connection: sa.Connection, statement: sql.Composable) -> sa.CursorResult[tuple[object, ...]]:
+    return connection.exec_driver_sql(_compile(connection, statement))
