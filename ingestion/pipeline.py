@@ -90,7 +90,7 @@ def load_reference_lists(night_id: str) -> Counts:
 
 
 def batches(inbox: str | None = None) -> list[Counts]:
-    """What lies in the inbox, by sender: `[{"sender": …, "inbox": …}]`. A sender's files are read by one task, in order."""
+    """What lies in the inbox: one `{"sender": …, "inbox": …}` per sender, whose files one task reads in order."""
     from ingestion.receive import incoming_files
 
     folder = Path(inbox) if inbox else get_settings().inbox_dir

@@ -1,7 +1,7 @@
 """Publish: what dbt built in `mart_build` becomes `mart`, in one transaction, or nothing does.
 
-Only rows that differ are touched, so readers keep reading, and views, grants and comments on `mart` survive. A table that
-is new comes into being with its keys; a column that is new is added. Nothing public is ever dropped here.
+Only rows that differ are touched, so readers keep reading, and views, grants and comments on `mart` survive. A table
+that is new comes into being with its keys; a column that is new is added. Nothing public is ever dropped here.
 """
 
 from dataclasses import asdict, dataclass
@@ -77,8 +77,8 @@ def publish(url: str, night_id: str) -> dict[str, TableChange]:
 def conservation_differences(connection: sa.Connection) -> list[str]:
     """Every place where rows or amounts went missing or multiplied between the file and the facts; empty if none."""
     differences = [
-        f"submission {row.submission_id} ({row.sender_code} {row.dataset} {row.period_code}): {row.rows_in_file} rows in"
-        f" the file, {row.rows_in_raw} in raw, {row.rows_held} held of {row.held_row_count} recorded"
+        f"submission {row.submission_id} ({row.sender_code} {row.dataset} {row.period_code}): {row.rows_in_file} rows"
+        f" in the file, {row.rows_in_raw} in raw, {row.rows_held} held of {row.held_row_count} recorded"
         for row in connection.execute(
             sa.text(_submission_differences(connection)), {"in_force": list(IN_FORCE_STATUSES)}
         )

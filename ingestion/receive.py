@@ -1,8 +1,8 @@
 """Receive: every file that lies in the inbox becomes submissions, exactly once.
 
 The bytes are archived first, write-once by their SHA-256, and read from the archive, so that a sender who overwrites
-the file meanwhile changes nothing. All reports of a file are loaded in one transaction: a workbook has come whole or not
-at all, and running again after a kill at any moment gives the same result.
+the file meanwhile changes nothing. All reports of a file are loaded in one transaction: a workbook has come whole or
+not at all, and running again after a kill at any moment gives the same result.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ class Receipt:
 
 
 def incoming_files(inbox: Path) -> Iterator[IncomingFile]:
-    """All files of an inbox, oldest first within a sender and period, so that a correction comes after what it corrects.
+    """All files of an inbox, oldest first within a sender and period: a correction comes after what it corrects.
 
     Raises FileNotFoundError when the inbox does not exist.
     """
@@ -77,7 +77,7 @@ def _is_report(name: str) -> bool:
 
 
 def archive(path: Path, archive_dir: Path) -> tuple[str, Path]:
-    """Keep the bytes of `path` for ever; gives their SHA-256 (hex) and the archived file. The same bytes are kept once."""
+    """Keep the bytes of `path` for ever, the same bytes once; gives their SHA-256 (hex) and the archived file."""
     archive_dir.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=archive_dir, prefix=".incoming-")
     digest = hashlib.sha256()

@@ -85,7 +85,7 @@ def _create_raw_tables(connection: sa.Connection, contracts: Mapping[str, Contra
                 )
             elif existing[name] != sql_type:
                 raise RuntimeError(
-                    f"raw.{contract.dataset}.{name} is {existing[name]} but {sql_type} in its contract: write a migration"
+                    f"raw.{contract.dataset}.{name} is {existing[name]} but {sql_type} in its contract; migrate it"
                 )
 
 
