@@ -1,0 +1,179 @@
+"""Publishing changes all of `mart` in one transaction, touches only what differs, and refuses books that don't balance."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from ingestion.publish import PublicationRefusedError, publish
+from ingestion.warehouse import prepare
+
+BUILD = """
+drop schema if exists mart, mart_build, staging cascade;
+create schema mart; create schema mart_build; create schema staging;
+truncate ops.publication;
+create table staging.stg_household_review (household_code text, member_count bigint);
+create table staging.stg_commune_profile (commune_code text, household_count bigint, population bigint);
+create table staging.stg_support_delivery (support_id text, amount_vnd numeric);
+create table staging.stg_credit_loan
+    (loan_id text, disbursed_vnd numeric, repaid_vnd numeric, outstanding_vnd numeric, overdue_vnd numeric);
+insert into staging.stg_household_review values ('1', 4), ('2', 3);
+insert into staging.stg_credit_loan values ('a', 5000000, 0, 5000000, null);
+create table mart_build.dim_area (area_code text primary key, area_name text);
+comment on table mart_build.dim_area is 'One row per area.';
+comment on column mart_build.dim_area.area_name is 'Name';
+insert into mart_build.dim_area values ('x', 'Xã X');
+create table mart_build.fct_household_review
+    (household_code text primary key, area_code text references mart_build.dim_area, member_count bigint);
+insert into mart_build.fct_household_review values ('1', 'x', 4), ('2', 'x', 3);
+create table mart_build.fct_commune_profile
+    (commune_code text primary key, household_count bigint, population bigint);
+create table mart_build.fct_support (support_id text primary key, amount_vnd numeric);
+create table mart_build.fct_credit_loan as select * from staging.stg_credit_loan;
+alter table mart_build.fct_credit_loan add primary key (loan_id);
+"""
+
+
+@pytest.fixture(scope="module")
+def prepared(warehouse_url: str) -> str:
+    prepare(warehouse_url)
+    return warehouse_url
+
+
+@pytest.fixture
+def db(prepared: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    with psycopg.connect(prepared, autocommit=True) as connection:
+        connection.execute(BUILD)
+        yield connection
+
+
+def test_the_first_publication_brings_tables_keys_and_comments(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str
+) -> None:
+    changes = publish(prepared, "n1")
+    assert changes["fct_household_review"].rows_added == 2
+    assert db.execute("select * from mart.fct_household_review order by 1").fetchall() == [("1", "x", 4), ("2", "x", 3)]
+    assert db.execute("select obj_description('mart.dim_area'::regclass), col_description('mart.dim_area'::regclass, 2)"
+                      ).fetchone() == ("One row per area.", "Name")
+    keys = db.execute(
+        "select contype, condeferrable, confrelid::regclass::text from pg_constraint"
+        " where conrelid = 'mart.fct_household_review'::regclass and contype in ('p', 'f') order by 1"
+    ).fetchall()
+    assert keys == [("f", True, "mart.dim_area"), ("p", False, "-")]
+    assert db.execute("select rows_changed, changes -> 'dim_area' ->> 'rows_added' from ops.publication").fetchall() == [
+        (4, "1")
+    ]
+
+
+def test_the_same_build_again_changes_nothing(db: psycopg.Connection[tuple[object, ...]], prepared: str) -> None:
+    publish(prepared, "n1")
+    before = db.execute("select ctid, xmin from mart.fct_household_review order by 1").fetchall()
+    assert all(c.rows_added == c.rows_removed == 0 for c in publish(prepared, "n2").values())
+    assert db.execute("select ctid, xmin from mart.fct_household_review order by 1").fetchall() == before
+    assert db.execute("select rows_changed from ops.publication where night_id = 'n2'").fetchall() == [(0,)]
+
+
+def test_only_what_differs_is_touched_and_views_grants_and_readers_stay(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str
+) -> None:
+    publish(prepared, "n1")
+    db.execute("create view mart.v as select sum(member_count) as members from mart.fct_household_review")
+    db.execute("grant select on mart.fct_household_review to bi_reader")
+    db.execute("update mart_build.fct_household_review set member_count = 5 where household_code = '2'")
+    db.execute("update staging.stg_household_review set member_count = 5 where household_code = '2'")
+    untouched = db.execute("select xmin from mart.fct_household_review where household_code = '1'").fetchone()
+    with psycopg.connect(prepared) as reader:
+        reader.execute("set transaction isolation level repeatable read")
+        assert reader.execute("select members from mart.v").fetchone() == (7,)
+        change = publish(prepared, "n2")["fct_household_review"]  # would hang here if readers were in its way
+        assert reader.execute("select members from mart.v").fetchone() == (7,)
+    assert (change.rows_before, change.rows_after, change.rows_removed, change.rows_added) == (2, 2, 1, 1)
+    assert db.execute("select members from mart.v").fetchone() == (9,)
+    assert db.execute("select xmin from mart.fct_household_review where household_code = '1'").fetchone() == untouched
+    assert db.execute("select has_table_privilege('bi_reader', 'mart.fct_household_review', 'select')").fetchone() == (
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        ("delete from mart_build.fct_household_review where household_code = '2'", "fct_household_review: rows is 1"),
+        ("insert into mart_build.fct_support values ('s', 1)", "fct_support: rows is 1, accepted were 0"),
+        ("update mart_build.fct_credit_loan set disbursed_vnd = 4999999", "disbursed_vnd is 4999999"),
+        ("drop table mart_build.fct_support", "fct_support was not built"),
+        (
+            "insert into ops.submission (sender_code, dataset, period_code, sha256, file_name, status_code, row_count,"
+            " received_at, code_version) values ('huyen-1', 'household_review', '2022', 'f', 'f', 'accepted', 3, now(), '')",
+            "3 rows in the file, 0 in raw",
+        ),
+    ],
+)
+def test_a_row_or_a_dong_unaccounted_for_refuses_the_publication(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str, damage: str, named: str
+) -> None:
+    publish(prepared, "n1")
+    before = db.execute("select * from mart.fct_household_review order by 1").fetchall()
+    db.execute(damage)
+    try:
+        with pytest.raises(PublicationRefusedError, match=named):
+            publish(prepared, "n2")
+    finally:
+        db.execute("delete from ops.submission")
+    assert db.execute("select * from mart.fct_household_review order by 1").fetchall() == before
+    assert db.execute("select night_id from ops.publication").fetchall() == [("n1",)]
+
+
+def test_a_new_column_is_added_and_a_removed_or_retyped_one_refused(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str
+) -> None:
+    publish(prepared, "n1")
+    db.execute("alter table mart_build.dim_area add column level text")
+    db.execute("update mart_build.dim_area set level = 'commune'")
+    publish(prepared, "n2")
+    assert db.execute("select * from mart.dim_area").fetchall() == [("x", "Xã X", "commune")]
+    db.execute("alter table mart_build.dim_area drop column area_name")
+    with pytest.raises(PublicationRefusedError, match="area_name"):
+        publish(prepared, "n3")
+    db.execute("alter table mart_build.dim_area add column area_name bigint")
+    with pytest.raises(PublicationRefusedError, match="area_name is text and was built as bigint"):
+        publish(prepared, "n3")
+
+
+def test_a_kill_in_the_middle_leaves_the_last_publication_whole(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str
+) -> None:
+    publish(prepared, "n1")
+    # The kill must fall between the first changed table and the last: the second insert of the build waits.
+    db.execute(
+        "create function mart.wait() returns trigger language plpgsql as"
+        " $$begin perform pg_sleep(30); return new; end$$;"
+        "create trigger wait before insert on mart.fct_household_review for each row execute function mart.wait();"
+        "update mart_build.dim_area set area_name = 'Xã Y';"
+        "insert into mart_build.fct_household_review values ('3', 'x', 1);"
+        "insert into staging.stg_household_review values ('3', 1)"
+    )
+    code = f"from ingestion.publish import publish; publish({prepared!r}, 'n2')"
+    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ)
+    asleep = "select pid from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+    deadline = time.monotonic() + 60
+    while (backend := db.execute(asleep).fetchone()) is None:
+        assert process.poll() is None, "the publication ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    db.execute("select pg_terminate_backend(%s, 5000)", backend)  # a sleeping server notices a dead client late
+    assert db.execute("select area_name from mart.dim_area").fetchall() == [("Xã X",)]
+    assert db.execute("select count(*) from mart.fct_household_review").fetchone() == (2,)
+
+    db.execute("drop trigger wait on mart.fct_household_review")
+    publish(prepared, "n2")
+    assert db.execute("select area_name from mart.dim_area").fetchall() == [("Xã Y",)]
+    assert db.execute("select count(*) from mart.fct_household_review").fetchone() == (3,)
+    assert db.execute("select night_id from ops.publication order by 1").fetchall() == [("n1",), ("n2",)]
