@@ -1,4 +1,4 @@
-"""Publishing changes all of `mart` in one transaction, touches only what differs, and refuses books that don't balance."""
+"""Publishing changes all of `mart` in one transaction, touches only what differs, refuses unbalanced books."""
 
 import os
 import signal
@@ -38,6 +38,12 @@ create table mart_build.fct_credit_loan as select * from staging.stg_credit_loan
 alter table mart_build.fct_credit_loan add primary key (loan_id);
 """
 
+SUBMISSION_WITHOUT_ROWS = """
+insert into ops.submission
+    (sender_code, dataset, period_code, sha256, file_name, status_code, row_count, received_at, code_version)
+values ('huyen-1', 'household_review', '2022', 'f', 'f', 'accepted', 3, now(), '')
+"""
+
 
 @pytest.fixture(scope="module")
 def prepared(warehouse_url: str) -> str:
@@ -58,16 +64,17 @@ def test_the_first_publication_brings_tables_keys_and_comments(
     changes = publish(prepared, "n1")
     assert changes["fct_household_review"].rows_added == 2
     assert db.execute("select * from mart.fct_household_review order by 1").fetchall() == [("1", "x", 4), ("2", "x", 3)]
-    assert db.execute("select obj_description('mart.dim_area'::regclass), col_description('mart.dim_area'::regclass, 2)"
-                      ).fetchone() == ("One row per area.", "Name")
+    assert db.execute(
+        "select obj_description('mart.dim_area'::regclass), col_description('mart.dim_area'::regclass, 2)"
+    ).fetchone() == ("One row per area.", "Name")
     keys = db.execute(
         "select contype, condeferrable, confrelid::regclass::text from pg_constraint"
         " where conrelid = 'mart.fct_household_review'::regclass and contype in ('p', 'f') order by 1"
     ).fetchall()
     assert keys == [("f", True, "mart.dim_area"), ("p", False, "-")]
-    assert db.execute("select rows_changed, changes -> 'dim_area' ->> 'rows_added' from ops.publication").fetchall() == [
-        (4, "1")
-    ]
+    assert db.execute(
+        "select rows_changed, changes -> 'dim_area' ->> 'rows_added' from ops.publication"
+    ).fetchall() == [(4, "1")]
 
 
 def test_the_same_build_again_changes_nothing(db: psycopg.Connection[tuple[object, ...]], prepared: str) -> None:
@@ -108,8 +115,7 @@ def test_only_what_differs_is_touched_and_views_grants_and_readers_stay(
         ("update mart_build.fct_credit_loan set disbursed_vnd = 4999999", "disbursed_vnd is 4999999"),
         ("drop table mart_build.fct_support", "fct_support was not built"),
         (
-            "insert into ops.submission (sender_code, dataset, period_code, sha256, file_name, status_code, row_count,"
-            " received_at, code_version) values ('huyen-1', 'household_review', '2022', 'f', 'f', 'accepted', 3, now(), '')",
+            SUBMISSION_WITHOUT_ROWS,
             "3 rows in the file, 0 in raw",
         ),
     ],
