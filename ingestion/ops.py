@@ -80,7 +80,7 @@ class Submission(Base):
     __table_args__ = (
         CheckConstraint(f"status_code in {SUBMISSION_STATUSES}", name="status_code"),
         CheckConstraint("(status_code = 'duplicate') = (duplicate_of is not null)", name="duplicate_of"),
-        # A kill between loading and committing leaves nothing; running again finds this key taken or free.
+        # What was loaded is loaded once, whoever receives at the same time.
         Index(
             "submission_report_key",
             "sender_code",
@@ -89,8 +89,7 @@ class Submission(Base):
             "dataset",
             "sheet_name",
             unique=True,
-            postgresql_where="status_code <> 'duplicate'",
-            postgresql_nulls_not_distinct=True,
+            postgresql_where="revision is not null",
         ),
         Index(
             "submission_duplicate_key",

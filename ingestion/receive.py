@@ -115,7 +115,8 @@ def receive_file(file: IncomingFile, engine: sa.Engine, settings: Settings) -> l
     """Archive, read and load one file; one receipt per report found in it (one also for a file without a report).
 
     The same bytes from the same sender for the same period are duplicates of what they were the first time: one
-    duplicate submission per earlier one and file name is noted, and nothing else changes.
+    duplicate submission per earlier one and file name is noted, and nothing else changes. Only a file of which
+    something was rejected unread is read again: a period may have ended since, a contract may have learnt its layout.
     """
     sha256, kept = archive(file.path, settings.archive_dir)
     with engine.begin() as connection:
@@ -123,7 +124,8 @@ def receive_file(file: IncomingFile, engine: sa.Engine, settings: Settings) -> l
         connection.execute(
             sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"receive {file.sender_code}", 0)))
         )
-        if earlier := _earlier_submissions(connection, file, sha256):
+        earlier = _earlier_submissions(connection, file, sha256)
+        if earlier and all(row.revision for row in earlier):
             return [_note_duplicate(connection, file, sha256, row) for row in earlier]
         reports = read_file(
             kept,
@@ -132,7 +134,29 @@ def receive_file(file: IncomingFile, engine: sa.Engine, settings: Settings) -> l
             file_name=file.file_name,
             province=settings.province,
         )
-        return [_load(connection, file, sha256, report) for report in reports]
+        known = {(row.dataset, row.sheet_name): row for row in earlier if row.status_code != "superseded"}
+        receipts = []
+        for report in reports:
+            same = known.get((report.dataset, _sheets(report)))
+            if same is not None and (same.revision or report.is_rejected):
+                receipts.append(_note_duplicate(connection, file, sha256, same))
+            else:
+                receipts.append(_load(connection, file, sha256, report))
+                _supersede_rejected(connection, report, earlier)
+        return receipts
+
+
+def _sheets(report: Report) -> str:
+    return " | ".join(report.sheet_names)
+
+
+def _supersede_rejected(connection: sa.Connection, report: Report, earlier: list[sa.Row[tuple[Submission]]]) -> None:
+    """What was rejected unread and is read now stands in history only."""
+    replaced = [row.submission_id for row in earlier if not row.revision and row.sheet_name in report.sheet_names]
+    if replaced and not report.is_rejected:
+        connection.execute(
+            sa.update(Submission).where(Submission.submission_id.in_(replaced)).values(status_code="superseded")
+        )
 
 
 def _earlier_submissions(connection: sa.Connection, file: IncomingFile, sha256: str) -> list[sa.Row[tuple[Submission]]]:
@@ -207,7 +231,7 @@ def _load(connection: sa.Connection, file: IncomingFile, sha256: str, report: Re
             revision=revision,
             sha256=sha256,
             file_name=file.file_name,
-            sheet_name=" | ".join(report.sheet_names),
+            sheet_name=_sheets(report),
             received_at=now(),
             status_code=status,
             row_count=report.row_count,

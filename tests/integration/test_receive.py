@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import date
+from functools import partial
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from ingestion.read import read_file
 from ingestion.receive import Receipt, incoming_files, receive_file
 from ingestion.settings import Settings
 from ingestion.warehouse import create_engine, prepare
@@ -161,6 +164,21 @@ def test_a_bad_file_is_archived_and_rejected_and_its_neighbour_loaded(
     assert home.query("select distinct household_count from raw.commune_profile order by 1") == [(1111,), (2240,)]
 
 
+def test_a_file_rejected_unread_is_read_again_when_it_lies_there_still(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.send("huyen-223/2022/a.csv", profile())
+    with monkeypatch.context() as patch:  # the period was still running when the file came
+        patch.setattr("ingestion.receive.read_file", partial(read_file, today=date(2022, 12, 1)))
+        assert home.receive()["huyen-223/2022/a.csv"][0].status_code == "rejected"
+        assert home.receive()["huyen-223/2022/a.csv"][0].status_code == "duplicate"
+    assert home.receive()["huyen-223/2022/a.csv"][0].status_code == "received"
+    assert home.receive()["huyen-223/2022/a.csv"][0].status_code == "duplicate"
+    assert home.query("select status_code, count(*) from ops.submission group by 1 order by 1") == [
+        ("duplicate", 2), ("received", 1), ("superseded", 1)
+    ]
+
+
 def test_what_offices_and_transfers_leave_behind_is_not_a_report(home: Home) -> None:
     for name in ("~$a.xlsx", ".DS_Store", "Thumbs.db", "a.xlsx.part"):
         home.send(f"huyen-223/2022/{name}", b"x")
@@ -192,7 +210,8 @@ def test_a_kill_while_loading_leaves_nothing_half_and_the_next_run_is_as_if_it_n
         )
         code = (
             "import sys; from pathlib import Path; from ingestion.settings import Settings;"
-            "from ingestion.receive import incoming_files, receive_file;"
+            "from ingestion.read import read_file
+from ingestion.receive import incoming_files, receive_file;"
             "from ingestion.warehouse import create_engine\n"
             "home, url = Path(sys.argv[1]), sys.argv[2]; s = Settings(home=home, inbox=home / 'inbox')\n"
             "for file in incoming_files(s.inbox_dir): receive_file(file, create_engine(url), s)"

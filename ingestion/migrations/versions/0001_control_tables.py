@@ -114,8 +114,7 @@ def upgrade() -> None:
         ["sender_code", "period_code", "sha256", "dataset", "sheet_name"],
         unique=True,
         schema="ops",
-        postgresql_where="status_code <> 'duplicate'",
-        postgresql_nulls_not_distinct=True,
+        postgresql_where="revision is not null",
     )
     op.create_index(op.f("submission_sha256_idx"), "submission", ["sha256"], unique=False, schema="ops")
     op.create_index("submission_status_code_idx", "submission", ["status_code", "dataset"], unique=False, schema="ops")
@@ -231,8 +230,7 @@ def downgrade() -> None:
         "submission_report_key",
         table_name="submission",
         schema="ops",
-        postgresql_where="status_code <> 'duplicate'",
-        postgresql_nulls_not_distinct=True,
+        postgresql_where="revision is not null",
     )
     op.drop_index(
         "submission_duplicate_key", table_name="submission", schema="ops", postgresql_where="status_code = 'duplicate'"
