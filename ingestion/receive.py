@@ -134,7 +134,7 @@ def receive_file(file: IncomingFile, engine: sa.Engine, settings: Settings) -> l
             file_name=file.file_name,
             province=settings.province,
         )
-        known = {(row.dataset, row.sheet_name): row for row in earlier if row.status_code != "superseded"}
+        known = {(row.dataset, row.sheet_name): row for row in earlier if row.revision or row.status_code == "rejected"}
         receipts = []
         for report in reports:
             same = known.get((report.dataset, _sheets(report)))

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from datetime import date
 from functools import partial
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -175,7 +175,9 @@ def test_a_file_rejected_unread_is_read_again_when_it_lies_there_still(
     assert home.receive()["huyen-223/2022/a.csv"][0].status_code == "received"
     assert home.receive()["huyen-223/2022/a.csv"][0].status_code == "duplicate"
     assert home.query("select status_code, count(*) from ops.submission group by 1 order by 1") == [
-        ("duplicate", 2), ("received", 1), ("superseded", 1)
+        ("duplicate", 2),
+        ("received", 1),
+        ("superseded", 1),
     ]
 
 
@@ -210,8 +212,7 @@ def test_a_kill_while_loading_leaves_nothing_half_and_the_next_run_is_as_if_it_n
         )
         code = (
             "import sys; from pathlib import Path; from ingestion.settings import Settings;"
-            "from ingestion.read import read_file
-from ingestion.receive import incoming_files, receive_file;"
+            "from ingestion.receive import incoming_files, receive_file;"
             "from ingestion.warehouse import create_engine\n"
             "home, url = Path(sys.argv[1]), sys.argv[2]; s = Settings(home=home, inbox=home / 'inbox')\n"
             "for file in incoming_files(s.inbox_dir): receive_file(file, create_engine(url), s)"
