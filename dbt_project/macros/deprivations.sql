@@ -1,0 +1,23 @@
+{#
+    The indicators of deprivation that a household list can carry: the union over the poverty standards of the seed
+    `deprivation` (a convention test keeps both alike). Raw has a column `dep_<code>` for each, null where the
+    standard of the report does not count it.
+#}
+{% macro deprivation_codes() -%}
+    {{ return([
+        'employment', 'dependency', 'nutrition', 'health_insurance', 'adult_education', 'child_schooling',
+        'housing_quality', 'housing_area', 'water', 'toilet', 'telecom', 'information_means', 'health_access',
+    ]) }}
+{%- endmacro %}
+
+{# The codes of the indicators in which a household is deprived, as an array. #}
+{% macro deprivations_of_row() -%}
+    array_remove(
+        array[
+            {%- for code in deprivation_codes() %}
+            case when dep_{{ code }} then '{{ code }}' end{{ ',' if not loop.last }}
+            {%- endfor %}
+        ],
+        null
+    )
+{%- endmacro %}

@@ -1,0 +1,125 @@
+with named_place as (
+    select
+        commune_code,
+        period_end_on as named_on,
+        period_end_on as placed_on
+    from {{ ref('int_household__classified') }}
+    union
+    select
+        commune_code,
+        period_end_on,
+        period_end_on
+    from {{ ref('stg_household_review_held') }}
+    union
+    select
+        commune_code,
+        period_end_on,
+        period_end_on
+    from {{ ref('stg_commune_profile') }}
+    union
+    select
+        commune_code,
+        period_end_on,
+        period_end_on
+    from {{ ref('stg_credit_loan') }}
+    union
+    -- a household that left the lists is looked for a year later
+    select
+        commune_code,
+        period_end_on,
+        (period_end_on + interval '1 year')::date
+    from {{ ref('int_household__classified') }}
+    union
+    -- a supported household stands where the register has it
+    select
+        register.commune_code,
+        register.named_on,
+        support.period_end_on
+    from {{ ref('stg_support_delivery') }} as support
+    inner join {{ ref('int_household__version') }} as register
+        on {{ version_in_year('register', 'support.household_code', 'support.period_year') }}
+    union
+    -- or, when it is in no register, where its code was given
+    select
+        left(household_code, 5),
+        period_end_on,
+        period_end_on
+    from {{ ref('stg_support_delivery') }}
+),
+
+two_level as (
+    select min(valid_from) as begins_on
+    from {{ ref('int_place__dated_unit') }}
+    where system = 'two_level'
+),
+
+main_successor as (
+    select
+        old_commune_code,
+        new_commune_code
+    from {{ ref('admin_unit_successor') }}
+    where how = 'whole' or is_main_part
+),
+
+-- Most codes live on in the two-level system with another meaning: a code named before it leads to the commune that
+-- took the old one over, and to the one of the same code only if there is none.
+candidate as (
+    select
+        named_place.commune_code as named_commune_code,
+        named_place.named_on,
+        named_place.placed_on,
+        named_place.commune_code as candidate_code,
+        case
+            when named_place.named_on < two_level.begins_on and named_place.placed_on >= two_level.begins_on then 3
+            else 1
+        end as preference
+    from named_place
+    cross join two_level
+    union all
+    select
+        named_place.commune_code,
+        named_place.named_on,
+        named_place.placed_on,
+        main_successor.new_commune_code,
+        2
+    from named_place
+    cross join two_level
+    inner join main_successor on named_place.commune_code = main_successor.old_commune_code
+    where named_place.placed_on >= two_level.begins_on
+),
+
+-- The list of units knows two states of the three-level system, so a unit may be dated a little early or late: where
+-- no validity holds the day, the nearest one does.
+nearest as (
+    select distinct on (candidate.named_commune_code, candidate.named_on, candidate.placed_on)
+        candidate.named_commune_code,
+        candidate.named_on,
+        candidate.placed_on,
+        unit.admin_unit_key,
+        unit.code as commune_code,
+        unit.district_code,
+        unit.province_code
+    from candidate
+    inner join {{ ref('int_place__dated_unit') }} as unit
+        on
+            candidate.candidate_code = unit.code
+            and unit.level = 'commune'
+    order by
+        candidate.named_commune_code,
+        candidate.named_on,
+        candidate.placed_on,
+        case when candidate.placed_on between unit.valid_from and unit.valid_until then 0 else 1 end,
+        candidate.preference,
+        case
+            when candidate.placed_on < unit.valid_from then unit.valid_from - candidate.placed_on
+            when candidate.placed_on > unit.valid_until then candidate.placed_on - unit.valid_until
+            else 0
+        end,
+        unit.valid_from
+)
+
+select
+    *,
+    coalesce(district_code, commune_code) as reporting_unit_code,
+    coalesce('huyen-' || district_code, 'xa-' || commune_code) as reporting_sender_code
+from nearest
