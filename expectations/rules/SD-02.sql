@@ -1,0 +1,12 @@
+-- Delivered before the first or after the last day of the period. A row without a date is not judged.
+select
+    submission_id,
+    sheet_name,
+    row_number,
+    'delivered_on' as column_name,
+    delivered_on as value,
+    period_code,
+    period_start,
+    period_end
+from {batch}
+where delivered_on not between period_start and period_end

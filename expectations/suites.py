@@ -1,0 +1,149 @@
+"""One expectation suite per data set, derived from its contract and from the business rules in `expectations/rules`.
+
+`python -m expectations.suites` writes them to `expectations/expectations/<data set>.json`, where Great Expectations
+reads them; a test holds the committed files to what the contracts give. Ids are stable: the same expectation keeps its
+id over every rebuild.
+
+A business rule is one file, `rules/<RULE-ID>.sql`: a select over `{batch}` giving one row per wrong cell, with
+`submission_id`, `sheet_name`, `row_number`, `column_name`, `value`, and further columns that its message names. The batch
+has the columns of `raw.<data set>`, those of its submission (`sender_code`, `period_code`, `period_start`, `period_end`,
+`standard_code`) and `unread_columns`, the columns of the row that could not be read, null if none. Great Expectations
+names the batch itself unless the statement joins: write `from {batch} as b` with a join, `from {batch}` without.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ingestion.contract import Column, Contract, load_contracts
+from ingestion.rule import load_rules
+
+PROJECT_DIR = Path(__file__).resolve().parent
+SUITES_DIR = PROJECT_DIR / "expectations"
+RULES_DIR = PROJECT_DIR / "rules"
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "chungtay/expectations")
+
+Expectation = dict[str, Any]
+Suite = dict[str, Any]
+
+
+def build_suite(contract: Contract) -> Suite:
+    """The suite of one data set, as Great Expectations stores it: every expectation with its rule, column, severity."""
+    return {
+        "name": contract.dataset,
+        "id": _stable_id(contract.dataset),
+        "expectations": list(_expectations(contract)),
+        "meta": {"contract_version": contract.version},
+        "notes": None,
+    }
+
+
+def suite_text(contract: Contract) -> str:
+    """The suite as the committed file holds it."""
+    return json.dumps(build_suite(contract), ensure_ascii=False, indent=2) + "\n"
+
+
+def write_suites(folder: Path = SUITES_DIR) -> list[Path]:
+    """Write the suite of every contract and remove those of no contract. Returns the files written."""
+    folder.mkdir(exist_ok=True)
+    written = []
+    for contract in load_contracts().values():
+        path = folder / f"{contract.dataset}.json"
+        path.write_text(suite_text(contract), encoding="utf-8")
+        written.append(path)
+    for stale in set(folder.glob("*.json")) - set(written):
+        stale.unlink()
+    return written
+
+
+def _expectations(contract: Contract) -> Iterator[Expectation]:
+    for column in contract.columns:
+        if column.required and column.type != "flag":  # an empty flag means no
+            yield _expectation(contract, "missing_required", "expect_column_cells_to_be_filled", column)
+        if column.minimum is not None or column.maximum is not None:
+            bounds = {"min_value": _number(column.minimum), "max_value": _number(column.maximum)}
+            yield _expectation(contract, "out_of_range", "expect_column_values_to_be_between", column, **bounds)
+        if column.pattern is not None:
+            yield _expectation(
+                contract, "out_of_range", "expect_column_values_to_match_regex", column, regex=column.pattern
+            )
+    yield from _unread_cells(contract)
+    yield _rows(contract, "duplicate_key", _duplicate_key_query(contract))
+    for rule in contract.rules:
+        path = RULES_DIR / f"{rule}.sql"
+        if path.exists():
+            yield _rows(contract, rule, path.read_text(encoding="utf-8").strip())
+
+
+def _unread_cells(contract: Contract) -> Iterator[Expectation]:
+    """What the reader could not read: it holds the row where the column is required. Each cell brings its own rule."""
+    required = ", ".join(f"'{column.name}'" for column in contract.columns if column.required)
+    for severity, which in (("critical", "in"), ("warning", "not in")):
+        query = (
+            "select u.submission_id, u.sheet_name, u.row_number, u.column_name, u.value, u.rule, u.cell,"
+            " u.expected_vi, u.expected_en\n"
+            "from {batch} as b\n"
+            "inner join raw.unread_cell as u using (submission_id, sheet_name, row_number)\n"
+            f"where b.unread_columns is not null and u.column_name {which} ({required})"
+        )
+        yield _rows(contract, "unreadable_cell", query, severity)
+
+
+def _duplicate_key_query(contract: Contract) -> str:
+    """Every row whose key stands more than once in its report. A key with an empty part is not judged here."""
+    key = ", ".join(contract.key)
+    value = " || ' / ' || ".join(f"b.{name}::text" for name in contract.key)
+    return (
+        f"select b.submission_id, b.sheet_name, b.row_number, '{contract.key[0]}' as column_name, {value} as value,\n"
+        "    k.row_count, k.first_row, k.last_row\n"
+        "from {batch} as b\n"
+        "inner join (\n"
+        f"    select submission_id, {key}, count(*) as row_count, min(row_number) as first_row,"
+        " max(row_number) as last_row\n"
+        "    from {batch} as d\n"
+        f"    group by submission_id, {key}\n"
+        "    having count(*) > 1\n"
+        f") as k using (submission_id, {key})"
+    )
+
+
+def _rows(contract: Contract, rule: str, query: str, severity: str | None = None) -> Expectation:
+    expectation = _expectation(
+        contract, rule, "expect_no_rows_from_query", None, severity, unexpected_rows_query=query
+    )
+    return expectation
+
+
+def _expectation(
+    contract: Contract, rule: str, kind: str, column: Column | None, severity: str | None = None, **kwargs: Any
+) -> Expectation:
+    severity = severity or load_rules()[rule].severity
+    name = column.name if column else None
+    description = load_rules()[rule].statement_vi
+    return {
+        "id": _stable_id(contract.dataset, rule, kind, name or "", severity),
+        "type": kind,
+        "kwargs": ({"column": name} if name else {}) | {key: value for key, value in kwargs.items() if value is not None},
+        "meta": {"rule": rule, "column": name},
+        "severity": severity,
+        "description": f"{rule}: {description}",
+    }
+
+
+def _number(bound: Decimal | None) -> int | float | None:
+    if bound is None:
+        return None
+    return int(bound) if bound == bound.to_integral_value() else float(bound)
+
+
+def _stable_id(*parts: str) -> str:
+    return str(uuid.uuid5(_NAMESPACE, "/".join(parts)))
+
+
+if __name__ == "__main__":
+    for file in write_suites():
+        print(file.relative_to(PROJECT_DIR.parent))  # noqa: T201
