@@ -55,12 +55,12 @@ def is_listening(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold this file's lock: two commands on one home take turns."""
+def locked(path: Path) -> Iterator[int]:
+    """Hold this file's lock, so that two commands on one home take turns; gives the lock's file descriptor."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        yield handle.fileno()
 
 
 def write_private(path: Path, text: str) -> None:
