@@ -1,0 +1,697 @@
+"""Contracts of the data sets: Open Data Contract Standard documents (`contracts/*.yaml`), read strictly.
+
+A contract is the one home of what a report is: its columns with their Vietnamese headings, types, units, codes and
+bounds, its key, its sender, its cadence and the rules that judge it. The raw table, the reading of files, the base
+expectations and the data dictionary follow from it. Everything is checked here, before any data arrives.
+
+What the standard has no word for stands in `customProperties`; the names allowed there are the fields of
+`ColumnProperties`, `TableProperties` and `CodeProperties`.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cached_property, lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from open_data_contract_standard.model import OpenDataContractStandard
+from psycopg import sql
+from pydantic import BeforeValidator, Field
+
+from ingestion.code_list import Code, CodeList, CodeListError, load_code_list
+from ingestion.period import Cadence, Period
+from ingestion.rule import Rule, load_rules
+from ingestion.settings import REFERENCE_DIR
+from ingestion.strict_yaml import DeclarationError, Strict, load_yaml, parse
+from ingestion.text import fold, without_accents
+
+CONTRACTS_DIR = Path(__file__).parent / "contracts"
+
+ColumnType = Literal["text", "integer", "decimal", "amount", "date", "flag", "code", "code_list"]
+SQL_TYPES: Mapping[ColumnType, str] = MappingProxyType(
+    {
+        "text": "text",
+        "integer": "bigint",
+        "decimal": "numeric",
+        "amount": "numeric",
+        "date": "date",
+        "flag": "boolean",
+        "code": "text",
+        "code_list": "text[]",
+    }
+)
+NUMERIC_TYPES: frozenset[ColumnType] = frozenset({"integer", "decimal", "amount"})
+ROW_COLUMNS = (("submission_id", "bigint"), ("sheet_name", "text"), ("row_number", "integer"))
+"""What each raw row carries before the contract's columns, and its primary key: where it came from."""
+
+DISTRICTS_END = date(2025, 6, 30)
+"""Last day of the district level; from the next day communes send what districts sent."""
+
+
+class ContractError(DeclarationError):
+    """A contract is wrong: file, path of the key, and what is expected, one problem a line."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a data set, as it is declared.
+
+    `required` means that it must stand in the file and, but for a flag, that each cell must be filled. `minimum` and
+    `maximum` are inclusive. `code_list` names the list of `codes`: one of the reference lists, or `<dataset>.<column>`
+    for a list that stands in the contract itself. `at_most` names the column of the whole of which this is a part. A `derived` column stands in no file; `derived_from` says from what
+    it is filled. `place` says that the column is the code or the name of a commune, resolved by area and day. The
+    headings of a column of deprivation differ between poverty standards; elsewhere `heading` is the one and only.
+    """
+
+    name: str
+    heading: str
+    type: ColumnType
+    description: str
+    unit: str | None = None
+    required: bool = False
+    key: bool = False
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    pattern: str | None = None
+    pattern_example: str | None = None
+    code_list: str | None = None
+    codes: CodeList | None = None
+    personal: bool = False
+    derived_from: tuple[str, ...] = ()
+    place: Literal["commune_code", "commune_name"] | None = None
+    synonyms: tuple[str, ...] = ()
+    at_most: str | None = None
+    deprivation: str | None = None
+    standard_headings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    standard_numbers: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    @property
+    def derived(self) -> bool:
+        """True for a column that no sender sends."""
+        return bool(self.derived_from)
+
+    @property
+    def sql_type(self) -> str:
+        """PostgreSQL type in the raw table."""
+        return SQL_TYPES[self.type]
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Every heading under which the column may stand, the preferred first; none for a derived column.
+
+        Where two columns of a sheet answer to one column of the contract, the one whose heading comes first here is
+        meant.
+        """
+        if self.derived:
+            return ()
+        return tuple(dict.fromkeys((self.heading, *self.standard_headings.values(), self.name, *self.synonyms)))
+
+    def stands_in(self, standard_code: str) -> bool:
+        """Whether a report under this poverty standard has the column ('' where none enters)."""
+        return self.deprivation is None or standard_code in self.standard_headings
+
+    def number_in(self, standard_code: str) -> int | None:
+        """The number that a column of deprivation has in this poverty standard: 1, 2, … as forms print it."""
+        return self.standard_numbers.get(standard_code)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a data set is. `grain` and `title_en` are English, `title_vi` is the title that reports carry.
+
+    `sender_kind` is `district` (from 1 July 2025 its communes), `agency` (any) or the code of one agency.
+    `one_of` lists groups of columns of which each row must fill at least one. `rules` are the ids of the rules made for
+    this data set; those made for every data set are not repeated. `due_days` counts from the end of the period.
+    """
+
+    dataset: str
+    version: str
+    title_vi: str
+    title_en: str
+    description: str
+    grain: str
+    sender_kind: str
+    cadence: Cadence
+    due_days: int
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rules: tuple[str, ...]
+    laws: tuple[str, ...]
+    one_of: tuple[tuple[str, ...], ...] = ()
+    deprivation_group_headings: tuple[str, ...] = ()
+    standards: tuple["PovertyStandard", ...] = ()
+
+    @cached_property
+    def _columns(self) -> Mapping[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    def column(self, name: str) -> Column:
+        """The column of this name; KeyError where there is none."""
+        return self._columns[name]
+
+    def columns_for(self, standard_code: str) -> tuple[Column, ...]:
+        """The columns of a report under this poverty standard ('' for a data set without), in contract order."""
+        return tuple(column for column in self.columns if column.stands_in(standard_code))
+
+    def layouts(self, period: Period) -> Mapping[str, tuple[Column, ...]]:
+        """The columns that a report of this period may have, by the poverty standard that it may stand under.
+
+        A data set that knows no standard has the one layout ''. A year may stand under two standards (the end of 2015
+        and of 2021); one under none gives no layout.
+        """
+        if not self.standards:
+            return {"": self.columns}
+        return {
+            standard.code: self.columns_for(standard.code)
+            for standard in self.standards
+            if standard.first_year <= period.year <= standard.last_year
+        }
+
+    def may_send(self, sender_code: str, period: Period) -> bool:
+        """Whether a sender of this code (the receiving folder's name) reports this data set for the period.
+
+        That a district or commune of that code exists is not judged here.
+        """
+        if self.sender_kind == "district":
+            pattern = r"huyen-\d{3}" if period.end <= DISTRICTS_END else r"xa-\d{5}"
+            return re.fullmatch(pattern, sender_code) is not None
+        agencies = {code.lower() for code in load_code_list("agency").codes}
+        return sender_code in (agencies if self.sender_kind == "agency" else {self.sender_kind.lower()})
+
+    def due_on(self, period: Period) -> date:
+        """The last day on which a report of this period is on time."""
+        return period.end + timedelta(days=self.due_days)
+
+    def raw_columns(self) -> list[tuple[str, str]]:
+        """Name and PostgreSQL type of each column of `raw.<dataset>`, in order."""
+        return [*ROW_COLUMNS, *((column.name, column.sql_type) for column in self.columns)]
+
+    def raw_ddl(self) -> str:
+        """The statements that make `raw.<dataset>` and write down what its columns mean."""
+        table = sql.Identifier("raw", self.dataset)
+        key = [name for name, _ in ROW_COLUMNS]
+        lines = [
+            sql.SQL("{} {}{}").format(
+                sql.Identifier(name), sql.SQL(sql_type), sql.SQL(" not null" if name in key else "")
+            )
+            for name, sql_type in self.raw_columns()
+        ]
+        lines.append(sql.SQL("primary key ({})").format(sql.SQL(", ").join(map(sql.Identifier, key))))
+        statements = [sql.SQL("create table {} (\n    {}\n)").format(table, sql.SQL(",\n    ").join(lines))]
+        comment = f"{self.title_en}, as sent: one row per {self.grain} and submission."
+        statements.append(sql.SQL("comment on table {} is {}").format(table, sql.Literal(comment)))
+        statements += [
+            sql.SQL("comment on column {} is {}").format(
+                sql.Identifier("raw", self.dataset, column.name), sql.Literal(column.description)
+            )
+            for column in self.columns
+        ]
+        return "".join(statement.as_string(None) + ";\n" for statement in statements)
+
+
+@dataclass(frozen=True, slots=True)
+class PovertyStandard:
+    """A poverty standard and the review years under which a household list may stand."""
+
+    code: str
+    first_year: int
+    last_year: int
+
+
+# --- the document: exactly the keys of the standard that mean something here -----------------------------------------
+
+
+def _unlisted(value: object) -> object:
+    """A list of `{property, value}`, as the standard writes custom properties, as one mapping."""
+    if not isinstance(value, list):
+        raise ValueError("expected a list of {property, value}")
+    result: dict[str, object] = {}
+    for item in value:
+        if not isinstance(item, dict) or not {"property", "value"} <= item.keys() <= {
+            "property",
+            "value",
+            "description",
+        }:
+            raise ValueError("expected each item to be {property, value} and nothing else but a description")
+        if item["property"] in result:
+            raise ValueError(f"the property {item['property']!r} stands twice")
+        result[item["property"]] = item["value"]
+    return result
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
+Text = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
+Unit = Literal[
+    "VND", "VND per person per month", "person", "household", "village", "hectare", "month", "percent per year"
+]
+
+
+class CodeProperties(Strict):
+    """customProperties of one value of an enum."""
+
+    aliases: list[Text] = Field(default=[], min_length=1)
+
+
+class ColumnProperties(Strict):
+    """customProperties of a column."""
+
+    unit: Unit | None = None
+    codeList: Name | None = None
+    place: Literal["commune_code", "commune_name"] | None = None
+    deprivation: Name | None = None
+    atMost: Name | None = None
+
+
+class TableProperties(Strict):
+    """customProperties of a data set."""
+
+    oneOf: list[list[Name]] = []
+    deprivationGroupHeadings: list[Text] = []
+    deprivationsAsIn: dict[Text, Text] = {}
+
+
+class Enum(Strict):
+    value: Name
+    label: Text
+    description: Text
+    customProperties: Annotated[CodeProperties, BeforeValidator(_unlisted)] = CodeProperties()
+
+
+class SynonymOf(Strict):
+    synonym: Text
+
+
+class TypeOptions(Strict):
+    minimum: int | None = None
+    maximum: int | None = None
+    pattern: Text | None = None
+
+
+class Property(Strict):
+    name: Name
+    businessName: Text | None = None
+    description: Text
+    logicalType: Literal["string", "integer", "number", "date", "boolean", "array"]
+    logicalTypeOptions: TypeOptions = TypeOptions()
+    required: bool = False
+    primaryKey: bool = False
+    primaryKeyPosition: int | None = None
+    classification: Literal["personal"] | None = None
+    transformSourceObjects: list[Name] = []
+    transformDescription: Text | None = None
+    synonyms: list[SynonymOf] = []
+    enum: list[Enum] = []
+    examples: list[Text] = []
+    customProperties: Annotated[ColumnProperties, BeforeValidator(_unlisted)] = ColumnProperties()
+
+
+class Quality(Strict):
+    type: Literal["custom"]
+    engine: Literal["great-expectations"]
+    implementation: Text
+
+
+class Table(Strict):
+    name: Name
+    businessName: Text
+    description: Text
+    logicalType: Literal["object"]
+    dataGranularityDescription: Text
+    properties: list[Property] = Field(min_length=1)
+    quality: list[Quality] = []
+    customProperties: Annotated[TableProperties, BeforeValidator(_unlisted)] = TableProperties()
+
+
+class Description(Strict):
+    purpose: Text
+    limitations: Text | None = None
+
+
+class Definition(Strict):
+    type: Literal["law"]
+    url: Text
+    description: Text
+
+
+class Team(Strict):
+    name: Text
+    description: Text
+
+
+class ServiceLevel(Strict):
+    property: Literal["frequency", "latency"]
+    value: int
+    unit: Literal["y", "m", "d"]
+    description: Text
+
+
+class Document(Strict):
+    apiVersion: Literal["v3.2.0"]
+    kind: Literal["DataContract"]
+    id: Text
+    name: Name
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    status: Literal["draft", "active", "deprecated"]
+    description: Description
+    authoritativeDefinitions: list[Definition] = Field(min_length=1)
+    team: Team
+    slaProperties: list[ServiceLevel]
+    tables: Annotated[list[Table], Field(alias="schema", min_length=1, max_length=1)]
+
+
+# --- from the document to the contract -------------------------------------------------------------------------------
+
+_CADENCES: Mapping[tuple[int, str], Cadence] = {(1, "y"): "A", (6, "m"): "S", (3, "m"): "Q"}
+_PLAIN_TYPES: Mapping[str, ColumnType] = {"string": "text", "integer": "integer", "date": "date", "boolean": "flag"}
+
+
+def heading_key(heading: str) -> str:
+    """Letters and digits alone: two headings alike in this form could be taken for each other."""
+    return re.sub(r"[\W_]+", "", without_accents(fold(heading)))
+
+
+@dataclass(frozen=True)
+class _Deprivations:
+    """The lists of deprivations: by standard, each code's number and heading; and the years of each standard."""
+
+    lists: Mapping[str, Mapping[str, tuple[int, str]]]
+    standards: tuple[PovertyStandard, ...]
+
+
+@lru_cache(maxsize=1)
+def _deprivations() -> _Deprivations:
+    lists: dict[str, dict[str, tuple[int, str]]] = {}
+    for row in _reference("deprivation"):
+        lists.setdefault(row["standard_code"], {})[row["code"]] = (int(row["number"]), row["name_vi"])
+    standards = {
+        row["code"]: PovertyStandard(row["code"], int(row["review_year_from"]), int(row["review_year_to"]))
+        for row in _reference("poverty_standard")
+    }
+    return _Deprivations(lists, tuple(standards.values()))
+
+
+def _reference(name: str) -> Iterator[dict[str, str]]:
+    with (REFERENCE_DIR / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+class _Builder:
+    """Turns one document into its contract and gathers every problem on the way."""
+
+    def __init__(self, document: Document, rules: Mapping[str, Rule]) -> None:
+        self.document = document
+        self.table = document.tables[0]
+        self.rules = rules
+        self.problems: list[str] = []
+
+    def problem(self, path: str, expected: str) -> None:
+        self.problems.append(f"{path}: {expected}")
+
+    def build(self) -> Contract:
+        document, table = self.document, self.table
+        if table.name != document.name:
+            self.problem("schema[0].name", f"expected {document.name!r}, the name of the contract")
+        columns = tuple(self._column(prop) for prop in table.properties)
+        self._check_headings(columns)
+        self._check_sources(columns)
+        self._check_parts(columns)
+        standards = self._standards(columns)
+        cadence, due_days = self._service()
+        return Contract(
+            dataset=document.name,
+            version=document.version,
+            title_vi=table.businessName,
+            title_en=table.description,
+            description=document.description.purpose,
+            grain=table.dataGranularityDescription,
+            sender_kind=self._sender_kind(),
+            cadence=cadence,
+            due_days=due_days,
+            key=self._key(),
+            columns=columns,
+            rules=self._rules(),
+            laws=tuple(law.description for law in document.authoritativeDefinitions),
+            one_of=self._one_of(),
+            deprivation_group_headings=tuple(table.customProperties.deprivationGroupHeadings),
+            standards=standards,
+        )
+
+    def _column(self, prop: Property) -> Column:
+        path = f"schema[0].properties[{prop.name}]"
+        extras = prop.customProperties
+        codes = self._codes(prop, path)
+        column_type = self._type(prop, codes, path)
+        options = prop.logicalTypeOptions
+        if (options.minimum is not None or options.maximum is not None) and column_type not in NUMERIC_TYPES:
+            self.problem(f"{path}.logicalTypeOptions", "a range only for an integer or a number")
+        if options.minimum is not None and options.maximum is not None and options.minimum > options.maximum:
+            self.problem(f"{path}.logicalTypeOptions", "expected minimum <= maximum")
+        self._check_pattern(prop, column_type, path)
+        if bool(prop.transformSourceObjects) != (prop.transformDescription is not None):
+            self.problem(path, "transformSourceObjects and transformDescription only together")
+        if prop.transformSourceObjects and (prop.required or prop.synonyms):
+            self.problem(path, "a derived column stands in no file: neither required nor with synonyms")
+        heading, headings, numbers = self._headings(prop, column_type, path)
+        return Column(
+            name=prop.name,
+            heading=heading,
+            type=column_type,
+            description=prop.description,
+            unit=extras.unit,
+            required=prop.required,
+            key=prop.primaryKey,
+            minimum=None if options.minimum is None else Decimal(options.minimum),
+            maximum=None if options.maximum is None else Decimal(options.maximum),
+            pattern=options.pattern,
+            pattern_example=prop.examples[0] if prop.examples else None,
+            code_list=codes.name if codes else None,
+            codes=codes,
+            personal=prop.classification == "personal",
+            derived_from=tuple(prop.transformSourceObjects),
+            place=extras.place,
+            synonyms=tuple(synonym.synonym for synonym in prop.synonyms),
+            at_most=extras.atMost,
+            deprivation=extras.deprivation,
+            standard_headings=headings,
+            standard_numbers=numbers,
+        )
+
+    def _codes(self, prop: Property, path: str) -> CodeList | None:
+        name = prop.customProperties.codeList
+        if name and prop.enum:
+            self.problem(path, "either enum or customProperties.codeList, not both")
+        try:
+            if name:
+                return load_code_list(name)
+            if prop.enum:
+                entries = (Code(entry.value, entry.label, tuple(entry.customProperties.aliases)) for entry in prop.enum)
+                return CodeList(f"{self.document.name}.{prop.name}", tuple(entries))
+        except CodeListError as error:
+            self.problem(f"{path}.{'customProperties.codeList' if name else 'enum'}", str(error))
+        return None
+
+    def _type(self, prop: Property, codes: CodeList | None, path: str) -> ColumnType:
+        declares_codes = bool(prop.customProperties.codeList or prop.enum)
+        money = (prop.customProperties.unit or "").startswith("VND")
+        if declares_codes and prop.logicalType not in ("string", "array"):
+            self.problem(f"{path}.logicalType", "expected string or array, for the column has a code list")
+        if prop.logicalType == "array":
+            if not declares_codes:
+                self.problem(f"{path}.logicalType", "an array needs an enum or customProperties.codeList")
+            return "code_list"
+        if money and prop.logicalType != "number":
+            self.problem(f"{path}.logicalType", "expected number, for the unit is money")
+        if prop.logicalType == "number":
+            return "amount" if money else "decimal"
+        return "code" if declares_codes else _PLAIN_TYPES[prop.logicalType]
+
+    def _check_pattern(self, prop: Property, column_type: ColumnType, path: str) -> None:
+        pattern = prop.logicalTypeOptions.pattern
+        if pattern is None:
+            return
+        path = f"{path}.logicalTypeOptions.pattern"
+        if column_type != "text":
+            self.problem(path, "a pattern only for a string without a code list")
+        if not (pattern.startswith("^") and pattern.endswith("$")):
+            self.problem(path, "expected a regular expression from ^ to $")
+        try:
+            compiled = re.compile(pattern)
+        except re.error as error:
+            self.problem(path, f"not a regular expression: {error}")
+            return
+        if not prop.examples:
+            self.problem(path, "expected examples beside it, to show senders")
+        for example in prop.examples:
+            if not compiled.search(example):
+                self.problem(path, f"does not accept its own example {example!r}")
+
+    def _headings(
+        self, prop: Property, column_type: ColumnType, path: str
+    ) -> tuple[str, Mapping[str, str], Mapping[str, int]]:
+        code = prop.customProperties.deprivation
+        if code is None:
+            if prop.businessName is None:
+                self.problem(f"{path}.businessName", "expected the Vietnamese heading")
+            return prop.businessName or prop.name, {}, {}
+        if prop.businessName is not None:
+            self.problem(f"{path}.businessName", "not here: a deprivation's heading comes from the list deprivation")
+        if column_type != "flag":
+            self.problem(f"{path}.logicalType", "expected boolean, for it is a deprivation")
+        found = {standard: entries[code] for standard, entries in self._lists().items() if code in entries}
+        if not found:
+            self.problem(f"{path}.customProperties.deprivation", f"{code!r} is in no list of deprivations")
+            return prop.name, {}, {}
+        headings = {standard: heading for standard, (_, heading) in found.items()}
+        numbers = {standard: number for standard, (number, _) in found.items()}
+        return headings[max(headings)], MappingProxyType(headings), MappingProxyType(numbers)
+
+    @lru_cache(maxsize=1)  # noqa: B019 - lives as long as the building of one contract
+    def _lists(self) -> Mapping[str, Mapping[str, tuple[int, str]]]:
+        """Deprivations by standard, also for a standard that takes over the list of another."""
+        known = _deprivations()
+        lists = dict(known.lists)
+        years = {standard.code for standard in known.standards}
+        path = "schema[0].customProperties.deprivationsAsIn"
+        for standard, like in self.table.customProperties.deprivationsAsIn.items():
+            if standard not in years:
+                self.problem(path, f"{standard!r} is no poverty standard")
+            elif standard in known.lists:
+                self.problem(path, f"{standard} has a list of its own in the list deprivation")
+            elif like not in known.lists:
+                self.problem(path, f"{like!r} has no list in the list deprivation")
+            else:
+                lists[standard] = known.lists[like]
+        return lists
+
+    def _standards(self, columns: Sequence[Column]) -> tuple[PovertyStandard, ...]:
+        declared = {column.deprivation for column in columns if column.deprivation}
+        if not declared:
+            return ()
+        missing = {code for entries in self._lists().values() for code in entries} - declared
+        if missing:
+            self.problem("schema[0].properties", f"no column for the deprivations {', '.join(sorted(missing))}")
+        return _deprivations().standards
+
+    def _check_headings(self, columns: Sequence[Column]) -> None:
+        names: set[str] = {name for name, _ in ROW_COLUMNS}
+        owners: dict[str, Column] = {}
+        for column in columns:
+            path = f"schema[0].properties[{column.name}]"
+            if column.name in names:
+                self.problem(f"{path}.name", "a column of this name stands already in the data set")
+            names.add(column.name)
+            spelled: set[str] = set()
+            for heading in column.headings:
+                if fold(heading) in spelled and heading in column.synonyms:
+                    self.problem(f"{path}.synonyms", f"{heading!r} repeats a heading of the same column")
+                spelled.add(fold(heading))
+                owner = owners.setdefault(heading_key(heading), column)
+                if owner.name != column.name:
+                    self.problem(f"{path}.synonyms", f"{heading!r} is also a heading of {owner.name}")
+
+    def _check_sources(self, columns: Sequence[Column]) -> None:
+        sent = {column.name for column in columns if not column.derived}
+        for column in columns:
+            for source in column.derived_from:
+                if source not in sent:
+                    path = f"schema[0].properties[{column.name}].transformSourceObjects"
+                    self.problem(path, f"{source!r} is no column that is sent")
+
+    def _check_parts(self, columns: Sequence[Column]) -> None:
+        numeric = {column.name for column in columns if column.type in NUMERIC_TYPES}
+        for column in columns:
+            if column.at_most is not None and not ({column.name, column.at_most} <= numeric):
+                path = f"schema[0].properties[{column.name}].customProperties.atMost"
+                self.problem(path, "expected a column of numbers, on a column of numbers")
+
+    def _key(self) -> tuple[str, ...]:
+        marked = [prop for prop in self.table.properties if prop.primaryKey]
+        path = "schema[0].properties"
+        if not marked:
+            self.problem(path, "expected at least one column with primaryKey")
+        if sorted(prop.primaryKeyPosition or 0 for prop in marked) != list(range(1, len(marked) + 1)):
+            self.problem(path, "expected primaryKeyPosition 1, 2, … on the columns with primaryKey")
+        for prop in self.table.properties:
+            if prop.primaryKey and not prop.required:
+                self.problem(f"{path}[{prop.name}].required", "expected true, for the column is part of the key")
+            if prop.primaryKeyPosition is not None and not prop.primaryKey:
+                self.problem(f"{path}[{prop.name}].primaryKeyPosition", "only with primaryKey: true")
+        return tuple(prop.name for prop in sorted(marked, key=lambda prop: prop.primaryKeyPosition or 0))
+
+    def _one_of(self) -> tuple[tuple[str, ...], ...]:
+        known = {prop.name: prop for prop in self.table.properties}
+        path = "schema[0].customProperties.oneOf"
+        for group in self.table.customProperties.oneOf:
+            for name in group:
+                if name not in known:
+                    self.problem(path, f"{name!r} is no column of the data set")
+                elif known[name].required:
+                    self.problem(path, f"{name!r} is required already")
+        return tuple(map(tuple, self.table.customProperties.oneOf))
+
+    def _rules(self) -> tuple[str, ...]:
+        dataset = self.document.name
+        named = [quality.implementation for quality in self.table.quality]
+        expected = [rule.id for rule in self.rules.values() if dataset in rule.datasets]
+        for rule_id in named:
+            if rule_id not in self.rules:
+                self.problem("schema[0].quality", f"{rule_id!r} is no rule of rules.yaml")
+            elif rule_id not in expected:
+                self.problem("schema[0].quality", f"the rule {rule_id} does not name {dataset} among its data sets")
+        for rule_id in expected:
+            if rule_id not in named:
+                self.problem("schema[0].quality", f"expected {rule_id}, which names {dataset} among its data sets")
+        if len(set(named)) < len(named):
+            self.problem("schema[0].quality", "a rule stands twice")
+        return tuple(named)
+
+    def _sender_kind(self) -> str:
+        name = self.document.team.name
+        known = {"district", "agency", *load_code_list("agency").codes}
+        if name not in known:
+            self.problem("team.name", "expected district, agency, or the code of an agency")
+        return name
+
+    def _service(self) -> tuple[Cadence, int]:
+        levels = {level.property: level for level in self.document.slaProperties}
+        if len(levels) < len(self.document.slaProperties) or levels.keys() != {"frequency", "latency"}:
+            self.problem("slaProperties", "expected frequency and latency, each once")
+            return "A", 0
+        frequency, latency = levels["frequency"], levels["latency"]
+        cadence = _CADENCES.get((frequency.value, frequency.unit))
+        if cadence is None:
+            self.problem("slaProperties[frequency]", "expected 1 y, 6 m or 3 m")
+        if latency.unit != "d":
+            self.problem("slaProperties[latency].unit", "expected d, days after the end of the period")
+        return cadence or "A", latency.value
+
+
+def load_contract(path: Path, rules: Mapping[str, Rule] | None = None) -> Contract:
+    """The contract in this file, judged by these rules (those of rules.yaml when not given). ContractError else."""
+    try:
+        data = load_yaml(path)
+        document = parse(Document, data, path.name)
+        parse(OpenDataContractStandard, data, path.name)
+    except DeclarationError as error:
+        raise ContractError(str(error)) from None
+    builder = _Builder(document, load_rules() if rules is None else rules)
+    contract = builder.build()
+    if path.stem != contract.dataset:
+        builder.problem("name", f"expected {path.stem!r}, as the file is called")
+    if builder.problems:
+        raise ContractError("\n".join(f"{path.name}: {problem}" for problem in builder.problems))
+    return contract
+
+
+@lru_cache(maxsize=1)
+def load_contracts() -> Mapping[str, Contract]:
+    """Every contract, by data set, in alphabetical order. ContractError for the first file that is wrong."""
+    contracts = {path.stem: load_contract(path) for path in sorted(CONTRACTS_DIR.glob("*.yaml"))}
+    if not contracts:
+        raise ContractError(f"no contract in {CONTRACTS_DIR.name}/")
+    return MappingProxyType(contracts)
