@@ -1,0 +1,182 @@
+"""The one module that knows dbt: it loads the reference lists and builds the layers, in this process.
+
+Nothing here changes `mart`: dbt builds in private schemas, and publishing copies from `mart_build` afterwards.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import psycopg
+from dbt.cli.main import dbtRunner
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from ingestion.settings import get_settings
+
+PROJECT_DIR = Path(__file__).resolve().parent
+SEEDS_DIR = PROJECT_DIR / "seeds"
+REFERENCE_SCHEMA = "reference"
+_SEED_LOCK = 7_102_025
+
+Layer = Literal["staging", "intermediate", "marts"]
+LAYERS: tuple[Layer, ...] = get_args(Layer)
+
+_manifests: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What became of one model, test or seed. `rows` is None where nothing was counted."""
+
+    name: str
+    resource_type: str
+    status: str
+    rows: int | None
+    seconds: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """A layer that was built whole: every node succeeded."""
+
+    layer: str
+    nodes: tuple[NodeResult, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in nodes; with several threads more than the clock shows."""
+        return sum(node.seconds for node in self.nodes)
+
+
+class BuildError(RuntimeError):
+    """dbt did not succeed. `failed` are the nodes at fault, without those skipped because of them."""
+
+    def __init__(self, layer: str, failed: Sequence[NodeResult], message: str = "") -> None:
+        self.layer = layer
+        self.failed = tuple(failed)
+        told = [f"{node.resource_type} {node.name}: {node.message}" for node in failed]
+        super().__init__(f"dbt did not build {layer}: " + "; ".join([message, *told] if message else told))
+
+
+def seed_if_changed(url: str) -> bool:
+    """Loads the reference lists into schema `reference` if they differ from those loaded last; True if it did.
+
+    The hash of what was loaded stands in the schema's comment. It is taken away first and written last, so that a
+    killed load is done again. Raises BuildError.
+    """
+    wanted = f"seeds sha256:{_seeds_hash()}"
+    schema = sql.Identifier(REFERENCE_SCHEMA)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(%s)", [_SEED_LOCK])
+        connection.execute(sql.SQL("create schema if not exists {}").format(schema))
+        row = connection.execute(
+            "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = %s", [REFERENCE_SCHEMA]
+        ).fetchone()
+        if row is not None and row[0] == wanted:
+            return False
+        connection.execute(sql.SQL("comment on schema {} is null").format(schema))
+        _invoke(url, REFERENCE_SCHEMA, ["seed", "--full-refresh"])
+        connection.execute(sql.SQL("comment on schema {} is {}").format(schema, wanted))
+    return True
+
+
+def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResult:
+    """Builds and tests one layer from the layers below it. Raises BuildError if any node failed.
+
+    Unit tests prove the code, not the data: they are left to the test suite unless asked for.
+    """
+    if layer not in LAYERS:
+        raise ValueError(f"no layer {layer!r}; the layers are {', '.join(LAYERS)}")
+    arguments = ["build", "--select", f"path:models/{layer}"]
+    if not with_unit_tests:
+        arguments += ["--exclude-resource-type", "unit_test"]
+    return BuildResult(layer, _invoke(url, layer, arguments))
+
+
+def _seeds_hash() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(SEEDS_DIR.iterdir()):
+        if path.suffix in (".csv", ".yml"):
+            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _invoke(url: str, layer: str, arguments: list[str]) -> tuple[NodeResult, ...]:
+    """Runs one dbt command on the manifest kept for this database; parses the project the first time."""
+    with _address(url) as database:
+        if database not in _manifests:
+            parsed = dbtRunner().invoke([*_common_arguments(), "parse", *_places()])
+            if not parsed.success:
+                raise BuildError(layer, [], f"the project cannot be parsed: {parsed.exception}")
+            _manifests[database] = parsed.result
+        done = dbtRunner(manifest=_manifests[database]).invoke([*_common_arguments(), *arguments, *_places()])
+    nodes = tuple(_node_result(result) for result in getattr(done.result, "results", ()))
+    if not done.success:
+        failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+        raise BuildError(layer, failed, "" if failed else str(done.exception))
+    if not nodes:
+        raise BuildError(layer, [], "nothing was selected")
+    return nodes
+
+
+def _node_result(result: Any) -> NodeResult:
+    rows = result.adapter_response.get("rows_affected")
+    return NodeResult(
+        name=result.node.name,
+        resource_type=str(result.node.resource_type),
+        status=str(result.status),
+        rows=rows if isinstance(rows, int) and rows >= 0 else None,
+        seconds=float(result.execution_time),
+        message=result.message or "",
+    )
+
+
+def _common_arguments() -> list[str]:
+    return ["--log-level", "none", "--log-level-file", "info", "--no-use-colors", "--no-version-check"]
+
+
+def _places() -> list[str]:
+    state = get_settings().home / "dbt"
+    state.mkdir(parents=True, exist_ok=True)
+    return [
+        *("--project-dir", str(PROJECT_DIR)),
+        *("--profiles-dir", str(PROJECT_DIR)),
+        *("--target-path", str(state / "target")),
+        *("--log-path", str(state / "logs")),
+    ]
+
+
+@contextmanager
+def _address(url: str) -> Iterator[str]:
+    """Puts the parts of a libpq URL where profiles.yml finds them, for the time of a run; gives the database's name."""
+    parts = conninfo_to_dict(url)
+    wanted = {
+        "CHUNGTAY_DBT_HOST": parts.get("host"),
+        "CHUNGTAY_DBT_PORT": parts.get("port") or 5432,
+        "CHUNGTAY_DBT_USER": parts.get("user"),
+        "CHUNGTAY_DBT_DATABASE": parts.get("dbname"),
+        "CHUNGTAY_DBT_SSLMODE": parts.get("sslmode") or "prefer",
+        # dbt scrubs values of this prefix from its logs; an empty one would be found everywhere
+        "DBT_ENV_SECRET_PASSWORD": parts.get("password"),
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    _set_environment({name: None if value is None else str(value) for name, value in wanted.items()})
+    try:
+        yield str(parts.get("dbname"))
+    finally:
+        _set_environment(before)
+
+
+def _set_environment(values: dict[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
