@@ -17,17 +17,12 @@ The only module that knows Great Expectations. How it is used, and why:
 The gate raises `GateError` rather than pass what it did not judge.
 """
 
-import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-
-os.environ["GX_ANALYTICS_ENABLED"] = "false"
-logging.getLogger("great_expectations").setLevel(logging.WARNING)  # or its import logs a line per registered function
 
 import great_expectations as gx
 import psycopg
@@ -49,7 +44,7 @@ from psycopg.rows import class_row, dict_row
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from expectations.suites import PROJECT_DIR, SUITES_DIR
-from ingestion.contract import Contract, load_contracts
+from ingestion.contract import Column, Contract, load_contracts
 from ingestion.ops import IN_FORCE_STATUSES
 from ingestion.period import Period
 from ingestion.rule import load_rules
@@ -57,10 +52,19 @@ from ingestion.rule import load_rules
 _BATCH = "landed"  # the pinned rows, a temporary table of the judging session
 _ROW_KEY = ["submission_id", "sheet_name", "row_number"]
 _ROWS_PER_FETCH = 5_000  # bounds the memory, however many rows fail
-_FINDING_COLUMNS = [
-    "submission_id", "found_by", "rule", "severity", "sheet_name", "row_number", "column_name", "cell", "value",
-    "message_vi", "message_en",
-]  # fmt: skip
+_HIDDEN = ("(không hiển thị)", "(not shown)")  # messages are read in shared places: no name, no identity number
+_CODES_SHOWN = 5  # of a code list, in a message
+_KINDS = {
+    "text": ("nội dung bằng chữ", "a text"),
+    "integer": ("số nguyên", "a whole number"),
+    "decimal": ("số", "a number"),
+    "amount": ("số tiền", "an amount of money"),
+    "date": ("ngày theo dạng ngày/tháng/năm", "a date as day/month/year"),
+}
+_FINDING_COLUMNS = (
+    *("submission_id", "found_by", "rule", "severity", "sheet_name", "row_number", "column_name", "cell", "value"),
+    *("message_vi", "message_en"),
+)
 
 
 class GateError(RuntimeError):
@@ -223,7 +227,7 @@ def _pin_batch(session: psycopg.Connection[Any], contract: Contract, reports: Ma
             " join unnest({ids}::bigint[], {starts}::date[]) as p (submission_id, period_start)"
             " on r.submission_id = p.submission_id"
             " left join (select submission_id, sheet_name, row_number, array_agg(column_name) as unread_columns"
-            " from raw.unread_cell where submission_id = any({ids}) group by submission_id, sheet_name, row_number) as u"
+            " from raw.unread_cell where submission_id = any({ids}) group by 1, 2, 3) as u"
             " on r.submission_id = u.submission_id and r.sheet_name = u.sheet_name and r.row_number = u.row_number"
         ).format(
             batch=sql.Identifier(_BATCH),
@@ -299,7 +303,12 @@ def _failures(dataset: str, expected: set[str], results: Sequence[Any]) -> Itera
         if not query:
             raise GateError(f"{dataset}: {_name(result)} failed without telling its rows")
         config = result.expectation_config
-        yield _Failure(config.meta["rule"], str(config.severity.value), config.meta["column"], query.rstrip().rstrip(";"))
+        yield _Failure(
+            rule=config.meta["rule"],
+            severity=config.severity.value,
+            column=config.meta["column"],
+            query=query.rstrip().removesuffix(";"),
+        )
 
 
 def _thrown(exception_info: Mapping[str, Any]) -> str:
@@ -353,15 +362,31 @@ def _finding(
     letter = letters.get((row["submission_id"], row["sheet_name"], column_name))
     if cell is None and letter is not None:
         cell = f"{letter}{row['row_number']}"
-    row["value"] = row[column_name] if failure.column else row["value"]
-    shown = {name: _shown(value, contract, column_name, name) for name, value in row.items()}
-    shown |= {"heading": column.heading, "column": column.heading}
-    message_vi, message_en = rule.message(**{name: shown[name] for name in rule.placeholders})
-    value = None if row["value"] is None else shown["value"]
+    value = row[column_name] if failure.column else row["value"]
+    expected = (row["expected_vi"], row["expected_en"]) if "expected_vi" in row else _expected(column)
+    fields = {"expected": expected} | row | {"value": value, "column": column.heading}
+    for name in row:
+        if name.endswith("_column"):
+            fields[name.removesuffix("_column")] = contract.column(row[name]).heading
+    if column.personal:
+        fields["value"] = _HIDDEN
+    known = {candidate.name: candidate for candidate in contract.columns}
+    message_vi, message_en = rule.message(
+        **{name: _shown(fields[name], known.get(name, column)) for name in rule.placeholders}
+    )
     return (
-        row["submission_id"], "judge", rule.id, failure.severity, row["sheet_name"], row["row_number"], column_name, cell,
-        value, message_vi, message_en,
-    )  # fmt: skip
+        row["submission_id"],
+        "judge",
+        rule.id,
+        failure.severity,
+        row["sheet_name"],
+        row["row_number"],
+        column_name,
+        cell,
+        _as_sent(value, column),
+        message_vi,
+        message_en,
+    )
 
 
 def _decide(ledger: psycopg.Connection[Any], contract: Contract, reports: Mapping[int, _Report]) -> None:
@@ -372,7 +397,8 @@ def _decide(ledger: psycopg.Connection[Any], contract: Contract, reports: Mappin
         raise GateError("rule too_many_held has no threshold")
     held = dict(
         ledger.execute(
-            "select submission_id, count(*) from ops.held_row where submission_id = any(%s) group by submission_id", [ids]
+            "select submission_id, count(*) from ops.held_row where submission_id = any(%s) group by submission_id",
+            [ids],
         ).fetchall()
     )
     found = {
@@ -390,7 +416,8 @@ def _decide(ledger: psycopg.Connection[Any], contract: Contract, reports: Mappin
             "rejected" if rejected else "accepted_with_findings" if report.submission_id in found else "accepted"
         )
         ledger.execute(
-            "update ops.submission set status_code = %s, held_row_count = %s, judged_at = now() where submission_id = %s",
+            "update ops.submission set status_code = %s, held_row_count = %s, judged_at = now()"
+            " where submission_id = %s",
             [status_code, held_rows, report.submission_id],
         )
         ledger.execute(
@@ -414,14 +441,12 @@ def _decide(ledger: psycopg.Connection[Any], contract: Contract, reports: Mappin
 def _reject(ledger: psycopg.Connection[Any], report: _Report, held_rows: int) -> None:
     """Say that the report is refused because too many of its rows are held."""
     rule = load_rules()["too_many_held"]
-    share = Decimal(100 * held_rows) / report.row_count
     fields = {
         "held": held_rows,
-        "rows": report.row_count,
-        "percent": f"{share:.1f}",
-        "threshold": f"{(rule.threshold or Decimal(0)) * 100:.0f}",
+        "total": report.row_count,
+        "limit": f"{(rule.threshold or Decimal(0)) * 100:.0f}",
     }
-    message_vi, message_en = rule.message(**{name: fields[name] for name in rule.placeholders})
+    message_vi, message_en = rule.message(**fields)
     ledger.execute(
         "insert into ops.finding (submission_id, found_by, rule, severity, message_vi, message_en)"
         " values (%s, 'judge', %s, %s, %s, %s)",
@@ -439,20 +464,40 @@ def _verdicts(ledger: psycopg.Connection[Any], submission_ids: Sequence[int]) ->
         ).fetchall()
 
 
-def _shown(value: object, contract: Contract, column_name: str, name: str) -> str:
-    """A value as the sender would write it: a date by day first, a code by its name, money in full."""
+def _expected(column: Column) -> tuple[str, str]:
+    """What a column takes, in Vietnamese and English, for a message that asks the sender to write it."""
+    if column.minimum is not None or column.maximum is not None:
+        low, high = column.minimum, column.maximum
+        if high is None:
+            return f"số từ {low} trở lên", f"a number of at least {low}"
+        if low is None:
+            return f"số không quá {high}", f"a number of at most {high}"
+        return f"số từ {low} đến {high}", f"a number from {low} to {high}"
+    example = column.pattern_example
+    if example:
+        return f"theo dạng {example}", f"a value like {example}"
+    if column.codes:
+        shown = "; ".join(column.codes.labels[code] for code in column.codes.codes[:_CODES_SHOWN])
+        return f"một giá trị trong danh mục: {shown}", f"a value of the list: {shown}"
+    return _KINDS[column.type]
+
+
+def _shown(value: object, column: Column) -> object:
+    """A value as a message shows it: codes by their names, lists as senders write them; the rule knows the rest."""
+    if isinstance(value, list):
+        return "; ".join(str(_shown(item, column)) for item in value)
+    return column.codes.labels.get(value, value) if column.codes and isinstance(value, str) else value
+
+
+def _as_sent(value: object, column: Column) -> str | None:
+    """A typed value as text, as a sender would write it: a date by day first, money in full; None stays None."""
     if value is None:
-        return ""
+        return None
     if isinstance(value, bool):
         return "x" if value else ""
     if isinstance(value, date):
         return f"{value:%d/%m/%Y}"
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, list):
-        return "; ".join(map(str, value))
-    codes = contract.column(column_name).codes if name in ("value", "expected") else None
-    return codes.labels.get(str(value), str(value)) if codes else str(value)
+    return f"{value:f}" if isinstance(value, Decimal) else str(_shown(value, column))
 
 
 def _store(home: Path) -> Path:

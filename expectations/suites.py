@@ -5,15 +5,16 @@ reads them; a test holds the committed files to what the contracts give. Ids are
 id over every rebuild.
 
 A business rule is one file, `rules/<RULE-ID>.sql`: a select over `{batch}` giving one row per wrong cell, with
-`submission_id`, `sheet_name`, `row_number`, `column_name`, `value`, and further columns that its message names. The batch
-has the columns of `raw.<data set>`, those of its submission (`sender_code`, `period_code`, `period_start`, `period_end`,
-`standard_code`) and `unread_columns`, the columns of the row that could not be read, null if none. Great Expectations
-names the batch itself unless the statement joins: write `from {batch} as b` with a join, `from {batch}` without.
+`submission_id`, `sheet_name`, `row_number`, `column_name`, `value`, and what its message needs by the placeholders'
+names; a placeholder `x` that is a heading is given as the column's name in `x_column`. The batch has the columns of
+`raw.<data set>`, those of its submission (`sender_code`, `period_code`, `period_start`, `period_end`, `standard_code`)
+and `unread_columns`, the columns of the row that could not be read, null if none. Great Expectations names the batch
+itself unless the statement joins: write `from {batch} as b` with a join, `from {batch}` without.
 """
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ SUITES_DIR = PROJECT_DIR / "expectations"
 RULES_DIR = PROJECT_DIR / "rules"
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "chungtay/expectations")
+
+_PLACES_SHOWN = 10  # rows that a message about a key names
 
 Expectation = dict[str, Any]
 Suite = dict[str, Any]
@@ -65,12 +68,19 @@ def _expectations(contract: Contract) -> Iterator[Expectation]:
         if column.required and column.type != "flag":  # an empty flag means no
             yield _expectation(contract, "missing_required", "expect_column_cells_to_be_filled", column)
         if column.minimum is not None or column.maximum is not None:
-            bounds = {"min_value": _number(column.minimum), "max_value": _number(column.maximum)}
-            yield _expectation(contract, "out_of_range", "expect_column_values_to_be_between", column, **bounds)
+            yield _expectation(
+                contract,
+                "out_of_range",
+                "expect_column_values_to_be_between",
+                column,
+                min_value=_number(column.minimum),
+                max_value=_number(column.maximum),
+            )
         if column.pattern is not None:
             yield _expectation(
                 contract, "out_of_range", "expect_column_values_to_match_regex", column, regex=column.pattern
             )
+    yield from _alternatives(contract)
     yield from _unread_cells(contract)
     yield _rows(contract, "duplicate_key", _duplicate_key_query(contract))
     for rule in contract.rules:
@@ -79,43 +89,75 @@ def _expectations(contract: Contract) -> Iterator[Expectation]:
             yield _rows(contract, rule, path.read_text(encoding="utf-8").strip())
 
 
-def _unread_cells(contract: Contract) -> Iterator[Expectation]:
-    """What the reader could not read: it holds the row where the column is required. Each cell brings its own rule."""
-    required = ", ".join(f"'{column.name}'" for column in contract.columns if column.required)
-    for severity, which in (("critical", "in"), ("warning", "not in")):
+def _alternatives(contract: Contract) -> Iterator[Expectation]:
+    """Groups of columns of which a row must fill one; a cell that could not be read is another finding."""
+    for group in contract.one_of:
         query = (
-            "select u.submission_id, u.sheet_name, u.row_number, u.column_name, u.value, u.rule, u.cell,"
+            f"select submission_id, sheet_name, row_number, {_literal(group[0])} as column_name, null as value\n"
+            "from {batch}\n"
+            f"where {_is_unfilled(contract, group)} and (unread_columns && array[{_literals(group)}]) is not true"
+        )
+        yield _rows(contract, "missing_required", query)
+
+
+def _unread_cells(contract: Contract) -> Iterator[Expectation]:
+    """What the reader could not read. Each cell brings its own rule, and holds its row if the row cannot do without.
+
+    That is the cell of a required column, of a column derived from one, or of an alternative that nothing else fills.
+    """
+    holding = [
+        column.name
+        for column in contract.columns
+        if column.required or any(contract.column(source).required for source in column.derived_from)
+    ]
+    held = [f"u.column_name in ({_literals(holding)})"]
+    held += [
+        f"(u.column_name in ({_literals(group)}) and {_is_unfilled(contract, group, 'b.')})"
+        for group in contract.one_of
+    ]
+    for severity, is_held in (("critical", ""), ("warning", "not ")):
+        query = (
+            "select b.submission_id, b.sheet_name, b.row_number, u.column_name, u.value, u.rule, u.cell,"
             " u.expected_vi, u.expected_en\n"
             "from {batch} as b\n"
-            "inner join raw.unread_cell as u using (submission_id, sheet_name, row_number)\n"
-            f"where b.unread_columns is not null and u.column_name {which} ({required})"
+            "inner join raw.unread_cell as u\n"
+            "    on b.submission_id = u.submission_id and b.sheet_name = u.sheet_name and b.row_number = u.row_number\n"
+            f"where b.unread_columns is not null and {is_held}({' or '.join(held)})"
         )
         yield _rows(contract, "unreadable_cell", query, severity)
 
 
+def _is_unfilled(contract: Contract, group: Sequence[str], prefix: str = "") -> str:
+    """A condition: no column of the group gives a value. A place is given by its code, which a name gives as well."""
+    codes = [name for name in group if contract.column(name).place == "commune_code"]
+    return f"num_nonnulls({', '.join(prefix + _identifier(name) for name in codes or group)}) = 0"
+
+
 def _duplicate_key_query(contract: Contract) -> str:
     """Every row whose key stands more than once in its report. A key with an empty part is not judged here."""
-    key = ", ".join(contract.key)
-    value = " || ' / ' || ".join(f"b.{name}::text" for name in contract.key)
+    key = ["submission_id", *map(_identifier, contract.key)]
+    value = " || ' / ' || ".join(f"b.{name}::text" for name in key[1:])
     return (
-        f"select b.submission_id, b.sheet_name, b.row_number, '{contract.key[0]}' as column_name, {value} as value,\n"
-        "    k.row_count, k.first_row, k.last_row\n"
+        f"select b.submission_id, b.sheet_name, b.row_number, {_literal(contract.key[0])} as column_name,\n"  # noqa: S608
+        f"    {value} as value,\n"
+        f"    array_to_string(k.places[1:{_PLACES_SHOWN}], ', ')"
+        f" || case when cardinality(k.places) > {_PLACES_SHOWN} then ', …' else '' end as rows\n"
         "from {batch} as b\n"
         "inner join (\n"
-        f"    select submission_id, {key}, count(*) as row_count, min(row_number) as first_row,"
-        " max(row_number) as last_row\n"
+        f"    select {', '.join(key)},\n"
+        "        case\n"
+        "            when min(sheet_name) = max(sheet_name) then array_agg(row_number::text order by row_number)\n"
+        "            else array_agg(sheet_name || '!' || row_number order by sheet_name, row_number)\n"
+        "        end as places\n"
         "    from {batch} as d\n"
-        f"    group by submission_id, {key}\n"
+        f"    group by {', '.join(key)}\n"
         "    having count(*) > 1\n"
-        f") as k using (submission_id, {key})"
+        f") as k on {' and '.join(f'b.{name} = k.{name}' for name in key)}"
     )
 
 
 def _rows(contract: Contract, rule: str, query: str, severity: str | None = None) -> Expectation:
-    expectation = _expectation(
-        contract, rule, "expect_no_rows_from_query", None, severity, unexpected_rows_query=query
-    )
-    return expectation
+    return _expectation(contract, rule, "expect_no_rows_from_query", None, severity, unexpected_rows_query=query)
 
 
 def _expectation(
@@ -127,11 +169,23 @@ def _expectation(
     return {
         "id": _stable_id(contract.dataset, rule, kind, name or "", severity),
         "type": kind,
-        "kwargs": ({"column": name} if name else {}) | {key: value for key, value in kwargs.items() if value is not None},
+        "kwargs": {key: value for key, value in {"column": name, **kwargs}.items() if value is not None},
         "meta": {"rule": rule, "column": name},
         "severity": severity,
         "description": f"{rule}: {description}",
     }
+
+
+def _literal(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
+
+
+def _literals(names: Sequence[str]) -> str:
+    return ", ".join(map(_literal, names))
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _number(bound: Decimal | None) -> int | float | None:
@@ -146,4 +200,4 @@ def _stable_id(*parts: str) -> str:
 
 if __name__ == "__main__":
     for file in write_suites():
-        print(file.relative_to(PROJECT_DIR.parent))  # noqa: T201
+        print(file.relative_to(PROJECT_DIR.parent))

@@ -5,9 +5,10 @@ select
     row_number,
     'outstanding' as column_name,
     outstanding as value,
-    outstanding_in_term,
+    outstanding,
+    outstanding_in_term as in_term,
     overdue,
     frozen,
-    outstanding_in_term + overdue + frozen as parts_total
+    outstanding_in_term + overdue + frozen as expected
 from {batch}
 where outstanding <> outstanding_in_term + overdue + frozen

@@ -3,26 +3,21 @@ select
     b.submission_id,
     b.sheet_name,
     b.row_number,
-    pair.column_name,
-    case pair.column_name when pair.part_column then pair.part else pair.whole end as value,
+    pair.part_column as column_name,
+    pair.part as value,
     pair.part_column,
-    pair.part,
     pair.whole_column,
-    pair.whole
+    pair.whole as "limit"
 from {batch} as b
 cross join lateral (
     values
-    ('population', 'household_count', b.household_count::numeric, 'population', b.population::numeric),
-    ('ethnic_minority_household_count', 'ethnic_minority_household_count', b.ethnic_minority_household_count,
-    'household_count', b.household_count),
-    ('villages_with_hardened_road', 'villages_with_hardened_road', b.villages_with_hardened_road,
-    'village_count', b.village_count),
-    ('villages_with_electricity', 'villages_with_electricity', b.villages_with_electricity,
-    'village_count', b.village_count),
-    ('irrigation_met_ha', 'irrigation_met_ha', b.irrigation_met_ha, 'irrigation_need_ha', b.irrigation_need_ha),
-    ('trained_labour', 'trained_labour', b.trained_labour, 'labour_force', b.labour_force),
-    ('vocationally_trained_labour', 'vocationally_trained_labour', b.vocationally_trained_labour,
-    'trained_labour', b.trained_labour),
-    ('trained_and_employed', 'trained_and_employed', b.trained_and_employed, 'trained_in_year', b.trained_in_year)
-) as pair (column_name, part_column, part, whole_column, whole)
+    ('household_count', b.household_count::numeric, 'population', b.population::numeric),
+    ('ethnic_minority_household_count', b.ethnic_minority_household_count, 'household_count', b.household_count),
+    ('villages_with_hardened_road', b.villages_with_hardened_road, 'village_count', b.village_count),
+    ('villages_with_electricity', b.villages_with_electricity, 'village_count', b.village_count),
+    ('irrigation_met_ha', b.irrigation_met_ha, 'irrigation_need_ha', b.irrigation_need_ha),
+    ('trained_labour', b.trained_labour, 'labour_force', b.labour_force),
+    ('vocationally_trained_labour', b.vocationally_trained_labour, 'trained_labour', b.trained_labour),
+    ('trained_and_employed', b.trained_and_employed, 'trained_in_year', b.trained_in_year)
+) as pair (part_column, part, whole_column, whole)
 where pair.part > pair.whole

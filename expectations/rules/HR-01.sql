@@ -6,8 +6,8 @@ select
     b.row_number,
     'commune_code' as column_name,
     b.commune_code as value,
-    b.commune_name,
-    b.sender_code
+    concat_ws(' ', b.commune_code, b.commune_name) as commune,
+    b.sender_code as sender
 from {batch} as b
 left join reference.admin_unit as unit
     on

@@ -8,11 +8,11 @@ select
     row_number,
     'class_reported' as column_name,
     class_reported as value,
-    class_derived,
-    income_per_capita,
-    deprivation_count,
-    standard_code,
-    area_type
+    class_reported as reported,
+    class_derived as derived,
+    income_per_capita as income,
+    deprivation_count as deprivations,
+    standard_code as standard
 from (
     select
         b.submission_id,
@@ -21,7 +21,6 @@ from (
         b.class_reported,
         b.income_per_capita,
         b.standard_code,
-        b.area_type,
         counted.deprivation_count,
         case
             when s.min_deprivations is null and b.income_per_capita <= s.poor_income_vnd then 'poor'

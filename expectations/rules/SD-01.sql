@@ -6,7 +6,9 @@ select
     b.row_number,
     part.column_name,
     part.value,
-    b.status
+    b.status,
+    b.delivered_on,
+    b.amount
 from {batch} as b
 cross join lateral (
     values

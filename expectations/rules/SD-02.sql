@@ -5,7 +5,6 @@ select
     row_number,
     'delivered_on' as column_name,
     delivered_on as value,
-    period_code,
     period_start,
     period_end
 from {batch}
