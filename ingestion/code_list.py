@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -75,7 +75,7 @@ def _spellings(entry: Code) -> Iterable[str]:
             yield from (number, f"{number}.0", f"{folded}.0")
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_code_list(name: str, folder: Path = REFERENCE_DIR) -> CodeList:
     """The code list `<name>.csv` of the reference lists. CodeListError where there is none or it is no code list.
 

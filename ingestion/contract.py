@@ -3,9 +3,6 @@
 A contract is the one home of what a report is: its columns with their Vietnamese headings, types, units, codes and
 bounds, its key, its sender, its cadence and the rules that judge it. The raw table, the reading of files, the base
 expectations and the data dictionary follow from it. Everything is checked here, before any data arrives.
-
-What the standard has no word for stands in `customProperties`; the names allowed there are the fields of
-`ColumnProperties`, `TableProperties` and `CodeProperties`.
 """
 
 import csv
@@ -17,17 +14,17 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Literal
 
 from open_data_contract_standard.model import OpenDataContractStandard
 from psycopg import sql
-from pydantic import BeforeValidator, Field
 
 from ingestion.code_list import Code, CodeList, CodeListError, load_code_list
+from ingestion.contract_document import Document, Place, Property
 from ingestion.period import Cadence, Period
-from ingestion.rule import Rule, load_rules
+from ingestion.rule import Rule, load_rules, shown
 from ingestion.settings import REFERENCE_DIR
-from ingestion.strict_yaml import DeclarationError, Strict, load_yaml, parse
+from ingestion.strict_yaml import DeclarationError, load_yaml, parse
 from ingestion.text import fold, without_accents
 
 CONTRACTS_DIR = Path(__file__).parent / "contracts"
@@ -49,6 +46,9 @@ NUMERIC_TYPES: frozenset[ColumnType] = frozenset({"integer", "decimal", "amount"
 ROW_COLUMNS = (("submission_id", "bigint"), ("sheet_name", "text"), ("row_number", "integer"))
 """What each raw row carries before the contract's columns, and its primary key: where it came from."""
 
+MOST_CODES_SHOWN = 12
+"""A longer code list is cut after so many names where a sender is told what is expected."""
+
 DISTRICTS_END = date(2025, 6, 30)
 """Last day of the district level; from the next day communes send what districts sent."""
 
@@ -62,10 +62,11 @@ class Column:
     """One column of a data set, as it is declared.
 
     `required` means that it must stand in the file and, but for a flag, that each cell must be filled. `minimum` and
-    `maximum` are inclusive. `code_list` names the list of `codes`: one of the reference lists, or `<dataset>.<column>`
-    for a list that stands in the contract itself. `at_most` names the column of the whole of which this is a part. A `derived` column stands in no file; `derived_from` says from what
-    it is filled. `place` says that the column is the code or the name of a commune, resolved by area and day. The
-    headings of a column of deprivation differ between poverty standards; elsewhere `heading` is the one and only.
+    `maximum` are inclusive; `at_most` names the column of the whole of which this one is a part. `code_list` names the
+    list of `codes`: one of the reference lists, or `<dataset>.<column>` for a list that stands in the contract itself.
+    A derived column stands in no file: `derived_from` says from what it is filled. A date with `partial_date` may be a
+    bare month or year. `place` says that the column is the code or the name of a commune, resolved by area and day.
+    The headings of a column of deprivation differ between poverty standards; `heading` is that of the latest.
     """
 
     name: str
@@ -78,12 +79,13 @@ class Column:
     minimum: Decimal | None = None
     maximum: Decimal | None = None
     pattern: str | None = None
-    pattern_example: str | None = None
+    examples: tuple[str, ...] = ()
     code_list: str | None = None
     codes: CodeList | None = None
     personal: bool = False
     derived_from: tuple[str, ...] = ()
-    place: Literal["commune_code", "commune_name"] | None = None
+    partial_date: bool = False
+    place: Place | None = None
     synonyms: tuple[str, ...] = ()
     at_most: str | None = None
     deprivation: str | None = None
@@ -111,6 +113,11 @@ class Column:
             return ()
         return tuple(dict.fromkeys((self.heading, *self.standard_headings.values(), self.name, *self.synonyms)))
 
+    @property
+    def expected(self) -> tuple[str, str]:
+        """What a cell should hold, Vietnamese and English, to follow `Cần ghi` and `Expected`."""
+        return _expected(self)
+
     def stands_in(self, standard_code: str) -> bool:
         """Whether a report under this poverty standard has the column ('' where none enters)."""
         return self.deprivation is None or standard_code in self.standard_headings
@@ -118,6 +125,55 @@ class Column:
     def number_in(self, standard_code: str) -> int | None:
         """The number that a column of deprivation has in this poverty standard: 1, 2, … as forms print it."""
         return self.standard_numbers.get(standard_code)
+
+
+def _expected(column: Column) -> tuple[str, str]:
+    if column.codes is not None:
+        return _expected_code(column.codes, several=column.type == "code_list")
+    if column.type == "flag":
+        return "x nếu có, để trống nếu không", "x for yes, nothing for no"
+    if column.type == "date":
+        also_vi, also_en = (", hoặc chỉ năm", ", or the year alone") if column.partial_date else ("", "")
+        return (
+            f"ngày dạng ngày/tháng/năm, ví dụ 31/12/2022{also_vi}",
+            f"a date as day/month/year, such as 31/12/2022{also_en}",
+        )
+    if column.type == "text":
+        if not column.examples:
+            return "nội dung bằng chữ", "a text"
+        quoted = [f"“{example}”" for example in column.examples]
+        return f"theo dạng {' hoặc '.join(quoted)}", f"the form {' or '.join(quoted)}"
+    return _expected_number(column)
+
+
+def _expected_code(codes: CodeList, *, several: bool) -> tuple[str, str]:
+    shown = [f"“{entry.label}”" for entry in codes.entries[:MOST_CODES_SHOWN]]
+    rest = len(codes.entries) - len(shown)
+    labels = ", ".join(shown)
+    more_vi, more_en = (f"… (còn {rest} giá trị khác)", f"… (and {rest} more)") if rest else ("", "")
+    if several:
+        return (
+            f"các giá trị trong danh mục, cách nhau bằng dấu chấm phẩy: {labels}{more_vi}",
+            f"values of the list, separated by semicolons: {labels}{more_en}",
+        )
+    return f"một trong các giá trị: {labels}{more_vi}", f"one of {labels}{more_en}"
+
+
+def _expected_number(column: Column) -> tuple[str, str]:
+    low, high = column.minimum, column.maximum
+    kinds = {"integer": ("một số nguyên", "a whole number"), "decimal": ("một số", "a number")}
+    vietnamese, english = kinds.get(column.type, ("một số tiền", "an amount"))
+    money = (" đồng", " VND") if column.type == "amount" else ("", "")
+    if low is not None and high is not None:
+        vietnamese += f" từ {shown(low, 0)} đến {shown(high, 0)}{money[0]}"
+        english += f" from {shown(low, 1)} to {shown(high, 1)}{money[1]}"
+    elif low is not None:
+        vietnamese += f" từ {shown(low, 0)}{money[0]} trở lên"
+        english += f" of at least {shown(low, 1)}{money[1]}"
+    elif high is not None:
+        vietnamese += f" không quá {shown(high, 0)}{money[0]}"
+        english += f" of at most {shown(high, 1)}{money[1]}"
+    return vietnamese, english
 
 
 @dataclass(frozen=True)
@@ -223,147 +279,6 @@ class PovertyStandard:
     last_year: int
 
 
-# --- the document: exactly the keys of the standard that mean something here -----------------------------------------
-
-
-def _unlisted(value: object) -> object:
-    """A list of `{property, value}`, as the standard writes custom properties, as one mapping."""
-    if not isinstance(value, list):
-        raise ValueError("expected a list of {property, value}")
-    result: dict[str, object] = {}
-    for item in value:
-        if not isinstance(item, dict) or not {"property", "value"} <= item.keys() <= {
-            "property",
-            "value",
-            "description",
-        }:
-            raise ValueError("expected each item to be {property, value} and nothing else but a description")
-        if item["property"] in result:
-            raise ValueError(f"the property {item['property']!r} stands twice")
-        result[item["property"]] = item["value"]
-    return result
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
-Text = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
-Unit = Literal[
-    "VND", "VND per person per month", "person", "household", "village", "hectare", "month", "percent per year"
-]
-
-
-class CodeProperties(Strict):
-    """customProperties of one value of an enum."""
-
-    aliases: list[Text] = Field(default=[], min_length=1)
-
-
-class ColumnProperties(Strict):
-    """customProperties of a column."""
-
-    unit: Unit | None = None
-    codeList: Name | None = None
-    place: Literal["commune_code", "commune_name"] | None = None
-    deprivation: Name | None = None
-    atMost: Name | None = None
-
-
-class TableProperties(Strict):
-    """customProperties of a data set."""
-
-    oneOf: list[list[Name]] = []
-    deprivationGroupHeadings: list[Text] = []
-    deprivationsAsIn: dict[Text, Text] = {}
-
-
-class Enum(Strict):
-    value: Name
-    label: Text
-    description: Text
-    customProperties: Annotated[CodeProperties, BeforeValidator(_unlisted)] = CodeProperties()
-
-
-class SynonymOf(Strict):
-    synonym: Text
-
-
-class TypeOptions(Strict):
-    minimum: int | None = None
-    maximum: int | None = None
-    pattern: Text | None = None
-
-
-class Property(Strict):
-    name: Name
-    businessName: Text | None = None
-    description: Text
-    logicalType: Literal["string", "integer", "number", "date", "boolean", "array"]
-    logicalTypeOptions: TypeOptions = TypeOptions()
-    required: bool = False
-    primaryKey: bool = False
-    primaryKeyPosition: int | None = None
-    classification: Literal["personal"] | None = None
-    transformSourceObjects: list[Name] = []
-    transformDescription: Text | None = None
-    synonyms: list[SynonymOf] = []
-    enum: list[Enum] = []
-    examples: list[Text] = []
-    customProperties: Annotated[ColumnProperties, BeforeValidator(_unlisted)] = ColumnProperties()
-
-
-class Quality(Strict):
-    type: Literal["custom"]
-    engine: Literal["great-expectations"]
-    implementation: Text
-
-
-class Table(Strict):
-    name: Name
-    businessName: Text
-    description: Text
-    logicalType: Literal["object"]
-    dataGranularityDescription: Text
-    properties: list[Property] = Field(min_length=1)
-    quality: list[Quality] = []
-    customProperties: Annotated[TableProperties, BeforeValidator(_unlisted)] = TableProperties()
-
-
-class Description(Strict):
-    purpose: Text
-    limitations: Text | None = None
-
-
-class Definition(Strict):
-    type: Literal["law"]
-    url: Text
-    description: Text
-
-
-class Team(Strict):
-    name: Text
-    description: Text
-
-
-class ServiceLevel(Strict):
-    property: Literal["frequency", "latency"]
-    value: int
-    unit: Literal["y", "m", "d"]
-    description: Text
-
-
-class Document(Strict):
-    apiVersion: Literal["v3.2.0"]
-    kind: Literal["DataContract"]
-    id: Text
-    name: Name
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
-    status: Literal["draft", "active", "deprecated"]
-    description: Description
-    authoritativeDefinitions: list[Definition] = Field(min_length=1)
-    team: Team
-    slaProperties: list[ServiceLevel]
-    tables: Annotated[list[Table], Field(alias="schema", min_length=1, max_length=1)]
-
-
 # --- from the document to the contract -------------------------------------------------------------------------------
 
 _CADENCES: Mapping[tuple[int, str], Cadence] = {(1, "y"): "A", (6, "m"): "S", (3, "m"): "Q"}
@@ -425,36 +340,36 @@ class _Builder:
         return Contract(
             dataset=document.name,
             version=document.version,
-            title_vi=table.businessName,
+            title_vi=table.business_name,
             title_en=table.description,
             description=document.description.purpose,
-            grain=table.dataGranularityDescription,
+            grain=table.data_granularity_description,
             sender_kind=self._sender_kind(),
             cadence=cadence,
             due_days=due_days,
             key=self._key(),
             columns=columns,
             rules=self._rules(),
-            laws=tuple(law.description for law in document.authoritativeDefinitions),
+            laws=tuple(law.description for law in document.authoritative_definitions),
             one_of=self._one_of(),
-            deprivation_group_headings=tuple(table.customProperties.deprivationGroupHeadings),
+            deprivation_group_headings=tuple(table.custom_properties.deprivation_group_headings),
             standards=standards,
         )
 
     def _column(self, prop: Property) -> Column:
         path = f"schema[0].properties[{prop.name}]"
-        extras = prop.customProperties
+        extras = prop.custom_properties
         codes = self._codes(prop, path)
         column_type = self._type(prop, codes, path)
-        options = prop.logicalTypeOptions
+        options = prop.logical_type_options
         if (options.minimum is not None or options.maximum is not None) and column_type not in NUMERIC_TYPES:
             self.problem(f"{path}.logicalTypeOptions", "a range only for an integer or a number")
         if options.minimum is not None and options.maximum is not None and options.minimum > options.maximum:
             self.problem(f"{path}.logicalTypeOptions", "expected minimum <= maximum")
         self._check_pattern(prop, column_type, path)
-        if bool(prop.transformSourceObjects) != (prop.transformDescription is not None):
+        if bool(prop.transform_source_objects) != (prop.transform_description is not None):
             self.problem(path, "transformSourceObjects and transformDescription only together")
-        if prop.transformSourceObjects and (prop.required or prop.synonyms):
+        if prop.transform_source_objects and (prop.required or prop.synonyms):
             self.problem(path, "a derived column stands in no file: neither required nor with synonyms")
         heading, headings, numbers = self._headings(prop, column_type, path)
         return Column(
@@ -464,54 +379,57 @@ class _Builder:
             description=prop.description,
             unit=extras.unit,
             required=prop.required,
-            key=prop.primaryKey,
+            key=prop.primary_key,
             minimum=None if options.minimum is None else Decimal(options.minimum),
             maximum=None if options.maximum is None else Decimal(options.maximum),
             pattern=options.pattern,
-            pattern_example=prop.examples[0] if prop.examples else None,
+            examples=tuple(prop.examples),
             code_list=codes.name if codes else None,
             codes=codes,
             personal=prop.classification == "personal",
-            derived_from=tuple(prop.transformSourceObjects),
+            derived_from=tuple(prop.transform_source_objects),
+            partial_date=any(other.name == f"{prop.name}_precision" for other in self.table.properties),
             place=extras.place,
             synonyms=tuple(synonym.synonym for synonym in prop.synonyms),
-            at_most=extras.atMost,
+            at_most=extras.at_most,
             deprivation=extras.deprivation,
             standard_headings=headings,
             standard_numbers=numbers,
         )
 
     def _codes(self, prop: Property, path: str) -> CodeList | None:
-        name = prop.customProperties.codeList
+        name = prop.custom_properties.code_list
         if name and prop.enum:
             self.problem(path, "either enum or customProperties.codeList, not both")
         try:
             if name:
                 return load_code_list(name)
             if prop.enum:
-                entries = (Code(entry.value, entry.label, tuple(entry.customProperties.aliases)) for entry in prop.enum)
+                entries = (
+                    Code(entry.value, entry.label, tuple(entry.custom_properties.aliases)) for entry in prop.enum
+                )
                 return CodeList(f"{self.document.name}.{prop.name}", tuple(entries))
         except CodeListError as error:
             self.problem(f"{path}.{'customProperties.codeList' if name else 'enum'}", str(error))
         return None
 
     def _type(self, prop: Property, codes: CodeList | None, path: str) -> ColumnType:
-        declares_codes = bool(prop.customProperties.codeList or prop.enum)
-        money = (prop.customProperties.unit or "").startswith("VND")
-        if declares_codes and prop.logicalType not in ("string", "array"):
+        declares_codes = bool(prop.custom_properties.code_list or prop.enum)
+        money = (prop.custom_properties.unit or "").startswith("VND")
+        if declares_codes and prop.logical_type not in ("string", "array"):
             self.problem(f"{path}.logicalType", "expected string or array, for the column has a code list")
-        if prop.logicalType == "array":
+        if prop.logical_type == "array":
             if not declares_codes:
                 self.problem(f"{path}.logicalType", "an array needs an enum or customProperties.codeList")
             return "code_list"
-        if money and prop.logicalType != "number":
+        if money and prop.logical_type != "number":
             self.problem(f"{path}.logicalType", "expected number, for the unit is money")
-        if prop.logicalType == "number":
+        if prop.logical_type == "number":
             return "amount" if money else "decimal"
-        return "code" if declares_codes else _PLAIN_TYPES[prop.logicalType]
+        return "code" if declares_codes else _PLAIN_TYPES[prop.logical_type]
 
     def _check_pattern(self, prop: Property, column_type: ColumnType, path: str) -> None:
-        pattern = prop.logicalTypeOptions.pattern
+        pattern = prop.logical_type_options.pattern
         if pattern is None:
             return
         path = f"{path}.logicalTypeOptions.pattern"
@@ -533,12 +451,12 @@ class _Builder:
     def _headings(
         self, prop: Property, column_type: ColumnType, path: str
     ) -> tuple[str, Mapping[str, str], Mapping[str, int]]:
-        code = prop.customProperties.deprivation
+        code = prop.custom_properties.deprivation
         if code is None:
-            if prop.businessName is None:
+            if prop.business_name is None:
                 self.problem(f"{path}.businessName", "expected the Vietnamese heading")
-            return prop.businessName or prop.name, {}, {}
-        if prop.businessName is not None:
+            return prop.business_name or prop.name, {}, {}
+        if prop.business_name is not None:
             self.problem(f"{path}.businessName", "not here: a deprivation's heading comes from the list deprivation")
         if column_type != "flag":
             self.problem(f"{path}.logicalType", "expected boolean, for it is a deprivation")
@@ -557,7 +475,7 @@ class _Builder:
         lists = dict(known.lists)
         years = {standard.code for standard in known.standards}
         path = "schema[0].customProperties.deprivationsAsIn"
-        for standard, like in self.table.customProperties.deprivationsAsIn.items():
+        for standard, like in self.table.custom_properties.deprivations_as_in.items():
             if standard not in years:
                 self.problem(path, f"{standard!r} is no poverty standard")
             elif standard in known.lists:
@@ -610,29 +528,29 @@ class _Builder:
                 self.problem(path, "expected a column of numbers, on a column of numbers")
 
     def _key(self) -> tuple[str, ...]:
-        marked = [prop for prop in self.table.properties if prop.primaryKey]
+        marked = [prop for prop in self.table.properties if prop.primary_key]
         path = "schema[0].properties"
         if not marked:
             self.problem(path, "expected at least one column with primaryKey")
-        if sorted(prop.primaryKeyPosition or 0 for prop in marked) != list(range(1, len(marked) + 1)):
+        if sorted(prop.primary_key_position or 0 for prop in marked) != list(range(1, len(marked) + 1)):
             self.problem(path, "expected primaryKeyPosition 1, 2, … on the columns with primaryKey")
         for prop in self.table.properties:
-            if prop.primaryKey and not prop.required:
+            if prop.primary_key and not prop.required:
                 self.problem(f"{path}[{prop.name}].required", "expected true, for the column is part of the key")
-            if prop.primaryKeyPosition is not None and not prop.primaryKey:
+            if prop.primary_key_position is not None and not prop.primary_key:
                 self.problem(f"{path}[{prop.name}].primaryKeyPosition", "only with primaryKey: true")
-        return tuple(prop.name for prop in sorted(marked, key=lambda prop: prop.primaryKeyPosition or 0))
+        return tuple(prop.name for prop in sorted(marked, key=lambda prop: prop.primary_key_position or 0))
 
     def _one_of(self) -> tuple[tuple[str, ...], ...]:
         known = {prop.name: prop for prop in self.table.properties}
         path = "schema[0].customProperties.oneOf"
-        for group in self.table.customProperties.oneOf:
+        for group in self.table.custom_properties.one_of:
             for name in group:
                 if name not in known:
                     self.problem(path, f"{name!r} is no column of the data set")
                 elif known[name].required:
                     self.problem(path, f"{name!r} is required already")
-        return tuple(map(tuple, self.table.customProperties.oneOf))
+        return tuple(map(tuple, self.table.custom_properties.one_of))
 
     def _rules(self) -> tuple[str, ...]:
         dataset = self.document.name
@@ -658,8 +576,8 @@ class _Builder:
         return name
 
     def _service(self) -> tuple[Cadence, int]:
-        levels = {level.property: level for level in self.document.slaProperties}
-        if len(levels) < len(self.document.slaProperties) or levels.keys() != {"frequency", "latency"}:
+        levels = {level.property: level for level in self.document.sla_properties}
+        if len(levels) < len(self.document.sla_properties) or levels.keys() != {"frequency", "latency"}:
             self.problem("slaProperties", "expected frequency and latency, each once")
             return "A", 0
         frequency, latency = levels["frequency"], levels["latency"]

@@ -63,14 +63,15 @@ class Rule:
         if fields.keys() != set(self.placeholders):
             expected = ", ".join(self.placeholders) or "nothing"
             raise RuleError(f"rule {self.id}: a message needs {expected}; got {', '.join(sorted(fields)) or 'nothing'}")
-        vietnamese = {name: _shown(value, 0) for name, value in fields.items()}
-        english = {name: _shown(value, 1) for name, value in fields.items()}
+        vietnamese = {name: shown(value, 0) for name, value in fields.items()}
+        english = {name: shown(value, 1) for name, value in fields.items()}
         return self.message_vi.format(**vietnamese), self.message_en.format(**english)
 
 
-def _shown(value: object, language: Literal[0, 1]) -> str:
+def shown(value: object, language: Literal[0, 1]) -> str:
+    """A value as a message shows it, in Vietnamese (0) or English (1)."""
     if isinstance(value, tuple):
-        return _shown(value[language], language)
+        return shown(value[language], language)
     if value is None:
         return ("(trống)", "(empty)")[language]
     if isinstance(value, date):

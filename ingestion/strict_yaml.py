@@ -23,7 +23,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark
@@ -45,7 +45,7 @@ def load_yaml(path: Path) -> Any:
 
 
 def parse(model: type[_Model], data: object, file: str) -> _Model:
-    """The data as this model. DeclarationError naming file, path of the key and what is expected, for all that differs."""
+    """The data as this model. DeclarationError naming file, path of key and what is expected, for all that differs."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
