@@ -53,14 +53,6 @@ _BATCH = "landed"  # the pinned rows, a temporary table of the judging session
 _ROW_KEY = ["submission_id", "sheet_name", "row_number"]
 _ROWS_PER_FETCH = 5_000  # bounds the memory, however many rows fail
 _HIDDEN = ("(không hiển thị)", "(not shown)")  # messages are read in shared places: no name, no identity number
-_CODES_SHOWN = 5  # of a code list, in a message
-_KINDS = {
-    "text": ("nội dung bằng chữ", "a text"),
-    "integer": ("số nguyên", "a whole number"),
-    "decimal": ("số", "a number"),
-    "amount": ("số tiền", "an amount of money"),
-    "date": ("ngày theo dạng ngày/tháng/năm", "a date as day/month/year"),
-}
 _FINDING_COLUMNS = (
     *("submission_id", "found_by", "rule", "severity", "sheet_name", "row_number", "column_name", "cell", "value"),
     *("message_vi", "message_en"),
@@ -363,7 +355,7 @@ def _finding(
     if cell is None and letter is not None:
         cell = f"{letter}{row['row_number']}"
     value = row[column_name] if failure.column else row["value"]
-    expected = (row["expected_vi"], row["expected_en"]) if "expected_vi" in row else _expected(column)
+    expected = (row["expected_vi"], row["expected_en"]) if "expected_vi" in row else column.expected
     fields = {"expected": expected} | row | {"value": value, "column": column.heading}
     for name in row:
         if name.endswith("_column"):
@@ -462,24 +454,6 @@ def _verdicts(ledger: psycopg.Connection[Any], submission_ids: Sequence[int]) ->
             " from ops.submission as s where submission_id = any(%s) order by submission_id",
             [list(submission_ids)],
         ).fetchall()
-
-
-def _expected(column: Column) -> tuple[str, str]:
-    """What a column takes, in Vietnamese and English, for a message that asks the sender to write it."""
-    if column.minimum is not None or column.maximum is not None:
-        low, high = column.minimum, column.maximum
-        if high is None:
-            return f"số từ {low} trở lên", f"a number of at least {low}"
-        if low is None:
-            return f"số không quá {high}", f"a number of at most {high}"
-        return f"số từ {low} đến {high}", f"a number from {low} to {high}"
-    example = column.pattern_example
-    if example:
-        return f"theo dạng {example}", f"a value like {example}"
-    if column.codes:
-        shown = "; ".join(column.codes.labels[code] for code in column.codes.codes[:_CODES_SHOWN])
-        return f"một giá trị trong danh mục: {shown}", f"a value of the list: {shown}"
-    return _KINDS[column.type]
 
 
 def _shown(value: object, column: Column) -> object:

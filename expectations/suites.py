@@ -28,6 +28,7 @@ RULES_DIR = PROJECT_DIR / "rules"
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "chungtay/expectations")
 
+_PART_RULE = "CP-01"  # the rule of a column that may be at most another
 _PLACES_SHOWN = 10  # rows that a message about a key names
 
 Expectation = dict[str, Any]
@@ -83,6 +84,8 @@ def _expectations(contract: Contract) -> Iterator[Expectation]:
     yield from _alternatives(contract)
     yield from _unread_cells(contract)
     yield _rows(contract, "duplicate_key", _duplicate_key_query(contract))
+    if any(column.at_most for column in contract.columns):
+        yield _rows(contract, _PART_RULE, _parts_query(contract))
     for rule in contract.rules:
         path = RULES_DIR / f"{rule}.sql"
         if path.exists():
@@ -153,6 +156,24 @@ def _duplicate_key_query(contract: Contract) -> str:
         f"    group by {', '.join(key)}\n"
         "    having count(*) > 1\n"
         f") as k on {' and '.join(f'b.{name} = k.{name}' for name in key)}"
+    )
+
+
+def _parts_query(contract: Contract) -> str:
+    """Every part that exceeds its whole. A pair of which one is missing is not judged."""
+    pairs = ",\n".join(
+        f"    ({_literal(column.name)}, b.{_identifier(column.name)}::numeric,"
+        f" {_literal(column.at_most)}, b.{_identifier(column.at_most)}::numeric)"
+        for column in contract.columns
+        if column.at_most is not None
+    )
+    return (
+        "select b.submission_id, b.sheet_name, b.row_number, pair.part_column as column_name, pair.part as value,\n"
+        '    pair.part_column, pair.whole_column, pair.whole as "limit"\n'
+        "from {batch} as b\n"
+        f"cross join lateral (\n    values\n{pairs}\n"
+        ") as pair (part_column, part, whole_column, whole)\n"
+        "where pair.part > pair.whole"
     )
 
 
