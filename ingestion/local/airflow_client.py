@@ -54,11 +54,11 @@ class AirflowClient:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}/taskInstances"
         return list(self._pages(path, "task_instances", {}))
 
-    def runs_caused(self, dag_id: str, run_id: str) -> list[Record]:
-        """The DAG runs that the asset events of this run started: `dag_id`, `run_id`, `state`."""
+    def caused(self, dag_id: str, run_id: str) -> tuple[int, list[Record]]:
+        """How many asset events a run announced, and the DAG runs they started (`dag_id`, `run_id`, `state`)."""
         query = {"source_dag_id": dag_id, "source_run_id": run_id}
-        events = self._pages("/api/v2/assets/events", "asset_events", query)
-        return [run for event in events for run in event["created_dagruns"]]
+        events = list(self._pages("/api/v2/assets/events", "asset_events", query))
+        return len(events), [run for event in events for run in event["created_dagruns"]]
 
     def upstream_events(self, dag_id: str, run_id: str) -> list[Record]:
         """The asset events that started this run, oldest first, each with its `extra`."""

@@ -55,11 +55,14 @@ def is_listening(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[int]:
-    """Hold this file's lock, so that two commands on one home take turns; gives the lock's file descriptor."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
+    """Hold this file's lock, so that two commands on one home take turns; gives the lock's file descriptor.
+
+    Raises BlockingIOError at once if someone holds it and `wait` is false.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield handle.fileno()
 
 

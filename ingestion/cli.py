@@ -1,0 +1,416 @@
+"""The command `chungtay`. Commands import what they need when they run, so that the light ones are quick."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ingestion.settings import get_settings
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from rich.console import Console
+
+    from ingestion.night import Night, Task
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+AsJson = Annotated[bool, typer.Option("--json", help="An array of objects, whose keys are the columns of the tables.")]
+Sender = Annotated[str | None, typer.Option(help="Only this sender, e.g. huyen-213.")]
+Period = Annotated[str | None, typer.Option(help="Only this period, e.g. 2022, 2022-S1 or 2022-Q3.")]
+Dataset = Annotated[str | None, typer.Option(help="Only this data set, e.g. household_review.")]
+Limit = Annotated[int, typer.Option(help="Most lines shown on the screen; --json gives all.", min=1)]
+
+
+def app() -> None:
+    """Entry point: what an operator can do something about is one line on stderr and exit code 1."""
+    from ingestion.local.airflow import AirflowError
+    from ingestion.local.airflow_client import AirflowApiError
+    from ingestion.local.postgres import ServerError
+
+    try:
+        cli()
+    except (ServerError, AirflowError, AirflowApiError, CommandError) as error:
+        typer.echo(f"chungtay: {error}", err=True)
+        sys.exit(1)
+
+
+class CommandError(Exception):
+    """The command cannot do what was asked; the message says why."""
+
+
+# -- the stack --
+
+
+@cli.command()
+def up() -> None:
+    """Start the local stack, PostgreSQL and Airflow, and wait until it is ready."""
+    from ingestion.local.airflow import ADMIN, Airflow
+
+    airflow = Airflow(get_settings())
+    airflow.up(lambda message: typer.echo(f"{message} …"))
+    typer.echo(f"Airflow    {airflow.url}   user {ADMIN}, password {airflow.password}")
+    typer.echo(f"Warehouse  {_url()}")
+
+
+@cli.command()
+def down() -> None:
+    """Stop what this home started, and nothing else."""
+    from ingestion.local.airflow import Airflow
+
+    stopped = Airflow(get_settings()).down()
+    typer.echo(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+@cli.command()
+def url() -> None:
+    """Print the warehouse's address as a libpq URL."""
+    typer.echo(_url())
+
+
+@cli.command()
+def status(as_json: AsJson = False) -> None:
+    """One screen: what came, what is held, what was published when, what runs."""
+    import sqlalchemy as sa
+
+    from ingestion.local.airflow import Airflow
+    from ingestion.ops import Publication, Submission
+
+    settings = get_settings()
+    airflow = Airflow(settings)
+    processes = airflow.processes()
+    stack = {
+        "home": str(settings.home),
+        "postgres": airflow.server.pid(),
+        **{name: processes.get(name) for name in ("api_server", "scheduler", "dag_processor")},
+        "airflow_url": airflow.url if processes else None,
+    }
+    reports: list[dict[str, Any]] = []
+    publications: list[dict[str, Any]] = []
+    if settings.warehouse_url or airflow.server.pid():
+        reports = _query(
+            sa.select(
+                Submission.dataset,
+                Submission.period_code,
+                Submission.status_code,
+                sa.func.count().label("report_count"),
+                sa.func.sum(Submission.row_count).label("row_count"),
+                sa.func.sum(Submission.held_row_count).label("held_row_count"),
+            )
+            .group_by(Submission.dataset, Submission.period_code, Submission.status_code)
+            .order_by(Submission.dataset, Submission.period_code, Submission.status_code)
+        )
+        publications = _query(
+            sa.select(
+                Publication.night_id, Publication.published_at, Publication.rows_changed, Publication.code_version
+            )
+            .order_by(Publication.published_at.desc())
+            .limit(1)
+        )
+    if as_json:
+        _print_json({"stack": stack, "reports": reports, "publication": next(iter(publications), None)})
+        return
+    console = _console()
+    _print_table(console, "Reports", reports)
+    if publications:
+        last = publications[0]
+        console.print(
+            f"Published  {last['published_at']:%Y-%m-%d %H:%M:%S %Z}  night {last['night_id']},"
+            f" {last['rows_changed']} rows changed"
+        )
+    else:
+        console.print("Published  nothing yet")
+    for name in ("postgres", "api_server", "scheduler", "dag_processor"):
+        console.print(f"{name:<14} {f'runs, process {stack[name]}' if stack[name] else 'is down'}")
+    if processes:
+        console.print(f"Airflow        {airflow.url}   password in {airflow.password_file}")
+
+
+# -- the work --
+
+
+@cli.command()
+def night(
+    inbox: Annotated[
+        Path | None, typer.Option(help="Read this folder, <sender>/<period>/<file>, instead of the home's inbox.")
+    ] = None,
+) -> None:
+    """Run one whole night now, from receiving to publishing; exit code 0 only if all of it was published."""
+    from ingestion.night import NightError, run_night
+
+    if inbox is not None and not inbox.is_dir():
+        raise CommandError(f"--inbox {inbox} is not a folder")
+    console = _console()
+    with _Progress(console) as progress:
+        try:
+            done = run_night(get_settings(), _url(), inbox, progress.watch, progress.say)
+        except NightError as error:
+            raise CommandError(str(error)) from error
+    _print_night(console, done)
+    if not done.published or done.failures:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def load(
+    paths: Annotated[list[Path], typer.Argument(help="Inbox folders, or files at <sender>/<period>/<file>.")],
+    sender: Annotated[str | None, typer.Option(help="Sender of the files, instead of their folder's name.")] = None,
+    period: Annotated[str | None, typer.Option(help="Period of the files, instead of their folder's name.")] = None,
+) -> None:
+    """Receive and judge now, in this process, without building or publishing."""
+    from datetime import UTC, datetime
+
+    from ingestion import pipeline
+    from ingestion.receive import IncomingFile, incoming_files, receive_file
+    from ingestion.warehouse import create_engine
+
+    files: list[IncomingFile] = []
+    for path in map(Path.absolute, paths):
+        if path.is_dir():
+            files += incoming_files(path)
+        elif path.is_file():
+            files.append(IncomingFile(path, sender or path.parent.parent.name, period or path.parent.name, path.name))
+        else:
+            raise CommandError(f"{path} does not exist")
+    night_id = f"load-{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    pipeline.load_reference_lists(night_id)
+    engine = create_engine(_url())
+    receipts = []
+    try:
+        for file in files:
+            for receipt in receive_file(file, engine, get_settings()):
+                receipts.append(receipt)
+                typer.echo(
+                    f"{file.sender_code}/{file.period_code}/{file.file_name}:"
+                    f" {receipt.dataset or 'no report'} {receipt.status_code}, {receipt.row_count} rows"
+                )
+    finally:
+        engine.dispose()
+    for dataset in pipeline.pending():
+        counts = pipeline.judge_dataset(dataset, night_id)
+        typer.echo(f"judged {dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    if not receipts:
+        typer.echo("no files")
+
+
+@cli.command()
+def submissions(
+    sender: Sender = None,
+    period: Period = None,
+    dataset: Dataset = None,
+    status: Annotated[str | None, typer.Option(help="Only this status, e.g. rejected.")] = None,
+    as_json: AsJson = False,
+    limit: Limit = 200,
+) -> None:
+    """What came: every report, with what became of it."""
+    import sqlalchemy as sa
+
+    from ingestion.ops import Submission
+
+    rows = _query(
+        sa.select(*Submission.__table__.columns)
+        .where(*_filters(sender, period, dataset), *([] if status is None else [Submission.status_code == status]))
+        .order_by(Submission.submission_id)
+    )
+    if as_json:
+        _print_json(rows)
+        return
+    shown = (
+        "submission_id", "sender_code", "dataset", "period_code", "revision", "status_code", "row_count",
+        "held_row_count", "file_name",
+    )  # fmt: skip
+    _print_table(_console(), "Submissions", [{name: row[name] for name in shown} for row in rows], limit)
+
+
+@cli.command()
+def findings(
+    sender: Sender = None,
+    period: Period = None,
+    dataset: Dataset = None,
+    rule: Annotated[str | None, typer.Option(help="Only this rule, e.g. HR-01 or unknown_code.")] = None,
+    as_json: AsJson = False,
+    limit: Limit = 200,
+) -> None:
+    """What was found: every defect, with its file, sheet, cell, value and reason."""
+    import sqlalchemy as sa
+
+    from ingestion.ops import Finding, Submission
+
+    place = [Submission.sender_code, Submission.dataset, Submission.period_code, Submission.file_name]
+    rows = _query(
+        sa.select(*Finding.__table__.columns, *place)
+        .join(Submission, Submission.submission_id == Finding.submission_id)
+        .where(*_filters(sender, period, dataset), *([] if rule is None else [Finding.rule == rule]))
+        .order_by(Finding.submission_id, Finding.sheet_name, Finding.row_number, Finding.finding_id)
+    )
+    if as_json:
+        _print_json(rows)
+        return
+    shown = ("sender_code", "period_code", "file_name", "sheet_name", "cell", "rule", "severity", "value", "message_vi")
+    _print_table(_console(), "Findings", [{name: row[name] for name in shown} for row in rows], limit)
+
+
+# -- how it is shown --
+
+
+def _url() -> str:
+    from ingestion.local.postgres import warehouse_url
+
+    return warehouse_url(get_settings())
+
+
+def _filters(sender: str | None, period: str | None, dataset: str | None) -> "list[sa.ColumnElement[bool]]":
+    from ingestion.ops import Submission
+
+    wanted = ((Submission.sender_code, sender), (Submission.period_code, period), (Submission.dataset, dataset))
+    return [column == value for column, value in wanted if value is not None]
+
+
+def _query(statement: "sa.Executable") -> list[dict[str, Any]]:
+    """Rows of the control tables as dictionaries; none when no night has made them yet."""
+    import sqlalchemy as sa
+
+    engine = sa.create_engine(sa.make_url(_url()).set(drivername="postgresql+psycopg"))
+    try:
+        with engine.connect() as connection:
+            if connection.scalar(sa.text("select to_regclass('ops.publication') is null")):
+                return []
+            return [dict(row) for row in connection.execute(statement).mappings()]
+    except sa.exc.OperationalError as error:
+        raise CommandError(f"the warehouse cannot be reached: {error.orig}".strip()) from error
+    finally:
+        engine.dispose()
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1, default=_as_json))
+
+
+def _as_json(value: object) -> str:
+    from datetime import date, datetime
+
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = 200
+    return console
+
+
+def _print_table(console: "Console", title: str, rows: Sequence[dict[str, Any]], limit: int = 200) -> None:
+    from rich.table import Table
+
+    if not rows:
+        console.print(f"{title}: none")
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in rows[0]:
+        is_number = any(isinstance(row[name], int) for row in rows)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for row in rows[:limit]:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    console.print(table, markup=False)
+    if len(rows) > limit:
+        console.print(f"… and {len(rows) - limit} more; --json gives all")
+
+
+class _Progress:
+    """How a night goes: a bar for each pipeline on a terminal, a line for each finished task elsewhere."""
+
+    def __init__(self, console: "Console") -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._console = console
+        self._bars: dict[str, Any] = {}
+        self._told: set[str] = set()
+        self._progress = Progress(
+            TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[now]}"), console=console, disable=not console.is_terminal,
+        )  # fmt: skip
+
+    def __enter__(self) -> "_Progress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def say(self, message: str) -> None:
+        self._console.print(f"{message} …")
+
+    def watch(self, dag_id: str, tasks: "Sequence[Task]") -> None:
+        from ingestion.night import ENDED
+
+        ended = [task for task in tasks if task.state in ENDED]
+        if dag_id not in self._bars:
+            self._bars[dag_id] = self._progress.add_task(dag_id, now="")
+        running = [task.name for task in tasks if task.state == "running"]
+        self._progress.update(
+            self._bars[dag_id], completed=len(ended), total=len(tasks) or None, now=", ".join(running[:3])
+        )
+        if not self._console.is_terminal:
+            for task in ended:
+                if (key := f"{dag_id}.{task.name}") not in self._told:
+                    self._told.add(key)
+                    seconds = "" if task.seconds is None else f" {task.seconds:.1f} s"
+                    self._console.print(f"{key}: {task.state}{seconds}", markup=False)
+
+
+def _print_night(console: "Console", done: "Night") -> None:
+    from rich.table import Table
+
+    def table(title: str, *columns: str) -> Table:
+        made = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        for number, name in enumerate(columns):
+            made.add_column(name, justify="right" if number else "left")
+        return made
+
+    console.print(f"\nNight {done.night_id}")
+    reports = table("Reports", "status", "count")
+    for name in ("accepted", "accepted_with_findings", "rejected", "duplicate", "superseded", "received"):
+        if name in done.reports or name in ("accepted", "rejected", "duplicate"):
+            reports.add_row(name, str(done.reports.get(name, 0)))
+    reports.add_row("rows", str(done.rows))
+    reports.add_row("rows held", str(done.held_rows))
+    console.print(reports)
+    if done.findings:
+        found = table("Findings", "rule", "severity", "count")
+        for (rule, severity), count in done.findings.items():
+            found.add_row(rule, severity, str(count))
+        console.print(found)
+    if done.published:
+        published = table("Published", "table", "rows", "added", "removed")
+        changed = {name: c for name, c in done.changes.items() if c["rows_added"] or c["rows_removed"]}
+        for name, change in changed.items():
+            published.add_row(
+                f"mart.{name}", str(change["rows_after"]), str(change["rows_added"]), str(change["rows_removed"])
+            )
+        if changed:
+            console.print(published)
+        else:
+            console.print(f"Published: no change in {len(done.changes)} tables")
+    steps = table("Seconds", "step", "seconds")
+    for step in done.steps:
+        steps.add_row(f"{step.step} {step.subject}".strip(), f"{step.seconds:.1f}")
+    steps.add_row("Airflow's own", f"{done.seconds - done.work_seconds:.1f}")
+    steps.add_row("the whole night", f"{done.seconds:.1f}")
+    console.print(steps)
+    for failure in done.failures:
+        console.print(f"FAILED {failure.step}: {failure.message}", markup=False)
+        if failure.log:
+            console.print(f"       log: {failure.log}", markup=False, soft_wrap=True)
+    if not done.published:
+        console.print("NOT PUBLISHED: mart is as it was")
+
+
+if __name__ == "__main__":
+    app()
