@@ -29,7 +29,8 @@ class CodeList:
     """A named list of codes, in its own order.
 
     `lookup` gives the code for every accepted way to write it, each in the form of `fold`: the code, the name, the
-    aliases, and a number that a spreadsheet has stripped of its leading zeros or given a decimal (`1`, `1.0` for `01`).
+    aliases, each also with a space or nothing for a hyphen, and a number that a spreadsheet has stripped of its leading
+    zeros or given a decimal (`1`, `1.0` for `01`).
     """
 
     name: str
@@ -70,6 +71,8 @@ def _spellings(entry: Code) -> Iterable[str]:
         if not folded:
             raise CodeListError(f"entry {entry.code!r} has an empty code, name or alias")
         yield folded
+        if "-" in folded:  # a hyphen is as often a space or nothing: Khơ-me, Khơ me, Khơme
+            yield from (folded.replace("-", " "), folded.replace("-", ""))
         if folded.isascii() and folded.isdigit():
             number = folded.lstrip("0") or "0"
             yield from (number, f"{number}.0", f"{folded}.0")
