@@ -73,7 +73,7 @@ select
     place.admin_unit_key,
     place.district_code,
     place.province_code,
-    review.head_national_id,
+    place.reporting_unit_code,
     review.is_ethnic_minority,
     review.area_type,
     review.member_count,

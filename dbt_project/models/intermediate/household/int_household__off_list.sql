@@ -1,0 +1,40 @@
+with list_of_sender as (
+    select distinct
+        sender_code,
+        standard_code,
+        period_code,
+        period_year
+    from {{ ref('stg_submission') }}
+    where dataset = 'household_review'
+)
+
+select
+    before.household_code,
+    before.review_year + 1 as review_year,
+    list_of_sender.period_code,
+    before.standard_code,
+    before.class_code as previous_class_code,
+    place.commune_code,
+    place.district_code,
+    place.province_code,
+    place.reporting_unit_code
+from {{ ref('int_household__classified') }} as before
+inner join {{ ref('int_place__resolved') }} as place
+    on
+        before.commune_code = place.named_commune_code
+        and before.period_end_on = place.named_on
+        and (before.period_end_on + interval '1 year')::date = place.placed_on
+-- only the list that should carry the household can miss it
+inner join list_of_sender
+    on
+        place.reporting_sender_code = list_of_sender.sender_code
+        and before.standard_code = list_of_sender.standard_code
+        and before.review_year + 1 = list_of_sender.period_year
+left join {{ ref('int_household__classified') }} as this_year
+    on
+        before.household_code = this_year.household_code
+        and before.standard_code = this_year.standard_code
+        and before.review_year + 1 = this_year.review_year
+where
+    before.class_code in ('poor', 'near_poor')
+    and this_year.household_code is null

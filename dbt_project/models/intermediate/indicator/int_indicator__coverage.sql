@@ -1,0 +1,81 @@
+with scope as (
+    select distinct
+        indicator_code,
+        period_code,
+        period_year,
+        standard_code,
+        support_code,
+        'unit' as scope_level,
+        reporting_unit_code as scope_code
+    from {{ ref('int_indicator__by_commune') }}
+    where reporting_unit_code is not null
+    union
+    select distinct
+        indicator_code,
+        period_code,
+        period_year,
+        standard_code,
+        support_code,
+        'province',
+        province_code
+    from {{ ref('int_indicator__by_commune') }}
+    where province_code is not null
+),
+
+source as (
+    select
+        code as indicator_code,
+        trim(dataset) as dataset
+    from {{ ref('indicator') }}
+    cross join string_to_table(source_datasets, ';') as dataset
+),
+
+-- A report on several policies is one report.
+by_dataset as (
+    select
+        scope.indicator_code,
+        scope.period_code,
+        scope.standard_code,
+        scope.support_code,
+        scope.scope_level,
+        scope.scope_code,
+        source.dataset,
+        count(distinct report.sender_code || report.period_code) as expected_count,
+        count(distinct report.sender_code || report.period_code) filter (where report.is_accepted) as accepted_count
+    from scope
+    inner join source on scope.indicator_code = source.indicator_code
+    left join {{ ref('int_report__expected') }} as report
+        on
+            source.dataset = report.dataset
+            and scope.period_year = report.report_year
+            and (scope.period_code = scope.period_year::text or scope.period_code = report.period_code)
+            and report.standard_code in ('', scope.standard_code)
+            and (
+                report.unit_code is null
+                or scope.scope_code = case scope.scope_level when 'unit' then report.unit_code else report.province_code end
+            )
+            and (
+                source.dataset <> 'support_delivery'
+                or scope.support_code in ('', report.policy_code, report.policy_group_code)
+            )
+    group by
+        scope.indicator_code,
+        scope.period_code,
+        scope.standard_code,
+        scope.support_code,
+        scope.scope_level,
+        scope.scope_code,
+        source.dataset
+)
+
+select
+    indicator_code,
+    period_code,
+    standard_code,
+    support_code,
+    scope_level,
+    scope_code,
+    100.0 * sum(accepted_count) / nullif(sum(expected_count), 0) as coverage_rate,
+    bool_and(accepted_count > 0) as rests_on_every_dataset
+from by_dataset
+group by indicator_code, period_code, standard_code, support_code, scope_level, scope_code

@@ -1,0 +1,28 @@
+with placed as (
+    select
+        support.*,
+        register.household_key,
+        register.class_code,
+        coalesce(registered_place.admin_unit_key, code_place.admin_unit_key) as admin_unit_key,
+        coalesce(registered_place.commune_code, code_place.commune_code) as commune_code,
+        coalesce(registered_place.district_code, code_place.district_code) as district_code,
+        coalesce(registered_place.province_code, code_place.province_code) as province_code,
+        coalesce(registered_place.reporting_unit_code, code_place.reporting_unit_code) as reporting_unit_code
+    from {{ ref('stg_support_delivery') }} as support
+    left join {{ ref('int_household__version') }} as register
+        on {{ version_in_year('register', 'support.household_code', 'support.period_year') }}
+    left join {{ ref('int_place__resolved') }} as registered_place
+        on
+            register.commune_code = registered_place.named_commune_code
+            and register.named_on = registered_place.named_on
+            and support.period_end_on = registered_place.placed_on
+    -- a household in no register yet stands in the commune that its code begins with
+    left join {{ ref('int_place__resolved') }} as code_place
+        on
+            registered_place.commune_code is null
+            and left(support.household_code, 5) = code_place.named_commune_code
+            and support.period_end_on = code_place.named_on
+            and support.period_end_on = code_place.placed_on
+)
+
+{{ with_province_of_report('placed') }}

@@ -1,0 +1,15 @@
+select distinct
+    review.household_code,
+    review.review_year,
+    review.standard_code,
+    coded.code as cause_code,
+    review.class_code,
+    review.period_code,
+    review.commune_code,
+    review.district_code,
+    review.province_code,
+    review.submission_id,
+    review.sheet_name,
+    review.row_number
+from {{ ref('int_household__reviewed') }} as review
+cross join unnest(review.cause_codes) as coded (code)

@@ -1,0 +1,36 @@
+with bounds as (
+    select greatest(2030, max(period_year) + 1) as last_year
+    from {{ ref('stg_submission') }}
+),
+
+year_in_range as (
+    select year_number::integer as period_year
+    from bounds
+    cross join generate_series(2010, bounds.last_year) as year_number
+),
+
+period as (
+    select
+        year_in_range.period_year || case when kind.cadence = 'A' then '' else '-' || kind.cadence || part.number end
+            as period_code,
+        kind.cadence,
+        make_date(year_in_range.period_year, (part.number - 1) * kind.months + 1, 1) as start_date,
+        (
+            make_date(year_in_range.period_year, (part.number - 1) * kind.months + 1, 1)
+            + make_interval(months => kind.months)
+            - interval '1 day'
+        )::date as end_date,
+        year_in_range.period_year as year
+    from year_in_range
+    cross join (values ('A', 12), ('S', 6), ('Q', 3)) as kind (cadence, months)
+    cross join lateral generate_series(1, 12 / kind.months) as part (number)
+)
+
+select
+    period_code,
+    cadence,
+    start_date,
+    end_date,
+    year,
+    lag(period_code) over (partition by cadence order by start_date) as previous_period_code
+from period

@@ -1,0 +1,23 @@
+select
+    sender_code,
+    support_id,
+    period_code,
+    policy_code,
+    household_code,
+    household_key,
+    person_no,
+    status_code,
+    decided_on,
+    delivered_on,
+    quantity,
+    amount_vnd,
+    funding_source_code,
+    class_code,
+    admin_unit_key,
+    commune_code,
+    district_code,
+    reported_province_code as province_code,
+    submission_id,
+    sheet_name,
+    row_number
+from {{ ref('int_support__case') }}
