@@ -1,6 +1,7 @@
 """The command `chungtay`. Commands import what they need when they run, so that the light ones are quick."""
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,12 +58,25 @@ def up() -> None:
 
 
 @cli.command()
-def down() -> None:
+def down(
+    delete_home: Annotated[
+        bool, typer.Option("--delete-home", help="Then delete the home: archive, warehouse, everything.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before deleting.")] = False,
+) -> None:
     """Stop what this home started, and nothing else."""
     from ingestion.local.airflow import Airflow
 
-    stopped = Airflow(get_settings()).down()
+    settings = get_settings()
+    if delete_home and not yes:
+        typer.confirm(f"Delete {settings.home} with everything that was received?", abort=True)
+    airflow = Airflow(settings)
+    stopped = airflow.down()
     typer.echo(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+    if delete_home and settings.home.exists():
+        airflow.server.destroy()
+        shutil.rmtree(settings.home)
+        typer.echo(f"deleted {settings.home}")
 
 
 @cli.command()

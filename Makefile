@@ -1,0 +1,50 @@
+# One command per habit; each sets up what it needs.
+.POSIX:
+.PHONY: help setup demo up down status test lint unit bench format clean
+.DEFAULT_GOAL := help
+
+BIN = .venv/bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make or renew .venv from requirements.lock
+	@PYTHON="$(PYTHON)" ./setup.sh
+
+demo: setup ## one whole night on the sample reports, then the answers
+	$(BIN)/chungtay up
+	$(BIN)/chungtay night --inbox examples/inbox
+	$(BIN)/python examples/answers.py
+
+up: setup ## start the local stack
+	$(BIN)/chungtay up
+
+down: ## stop what was started
+	@if [ -x $(BIN)/chungtay ]; then $(BIN)/chungtay down; fi
+
+status: setup ## what came, what is held, what was published, what runs
+	@$(BIN)/chungtay status
+
+test: lint ## lint and all tests, on the real engines
+	$(BIN)/python -m pytest tests/unit tests/conventions tests/integration tests/acceptance
+
+lint: setup ## formatting, style, types, SQL
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project/models
+
+unit: setup ## the tests that need no engine
+	$(BIN)/python -m pytest tests/unit tests/conventions
+
+bench: setup ## speed, as ratios measured in one run
+	$(BIN)/python -m pytest tests/benchmarks -s
+
+format: setup ## put the code in its standard form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## stop the demo, remove its data (.chungtay), .venv and caches
+	@if [ -x $(BIN)/chungtay ]; then CHUNGTAY_HOME=.chungtay $(BIN)/chungtay down --delete-home --yes; fi
+	rm -rf .venv .mypy_cache .ruff_cache dbt_project/target dbt_project/logs
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
