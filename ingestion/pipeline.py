@@ -30,6 +30,10 @@ def warehouse_url() -> str:
     return resolve(get_settings())
 
 
+class ReceiveError(Exception):
+    """Files that could not be received, through no fault of their senders; the message names each."""
+
+
 def brief(error: BaseException) -> str:
     """An error's kind and first line; the lines after it may quote a row, and rows name people."""
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
@@ -101,12 +105,17 @@ def batches(inbox: str | None = None) -> list[Counts]:
 
 
 def receive_batch(batch: Counts, night_id: str) -> Counts:
-    """Receive every file of one sender. A file that fails for a reason of ours is noted, and its neighbours go on."""
+    """Receive every file of one sender.
+
+    A file that fails for a reason of ours does not stop its neighbours; at the end ReceiveError names it, so that it is
+    tried again and never passes for received.
+    """
     from ingestion.receive import incoming_files, receive_file
     from ingestion.warehouse import create_engine
 
     engine = create_engine(warehouse_url())
-    counts: Counts = {"files": 0, "failed": 0, "reports": 0, "rows": 0}
+    counts: Counts = {"files": 0, "reports": 0, "rows": 0}
+    failures: list[str] = []
     try:
         with _step(night_id, "receive", batch["sender"]) as outcome:
             for file in incoming_files(Path(batch["inbox"])):
@@ -120,15 +129,15 @@ def receive_batch(batch: Counts, night_id: str) -> Counts:
                     log.error(
                         "could not receive %s: %s\n%s", place, brief(error), "".join(format_tb(error.__traceback__))
                     )
-                    counts["failed"] += 1
-                    outcome.status_code = "failed"
-                    outcome.message += f"{file.period_code}/{file.file_name}: {brief(error)}\n"
+                    failures.append(f"{place}: {brief(error)}")
                     continue
                 counts["reports"] += len(receipts)
                 for receipt in receipts:
                     counts[receipt.status_code] = counts.get(receipt.status_code, 0) + 1
                     counts["rows"] += receipt.row_count if receipt.status_code == "received" else 0
             outcome.count_in, outcome.count_out = counts["files"], counts["reports"]
+            if failures:
+                raise ReceiveError("; ".join(failures))
     finally:
         engine.dispose()
     return counts
