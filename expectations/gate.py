@@ -338,7 +338,10 @@ def _write_findings(
         for failure in failures:
             with session.transaction(), session.cursor(name="failing_rows", row_factory=dict_row) as rows:
                 rows.itersize = _ROWS_PER_FETCH
-                rows.execute(failure.query.encode())
+                try:
+                    rows.execute(failure.query.encode())
+                except psycopg.Error as error:
+                    raise GateError(f"{contract.dataset}: the rows of {failure.rule} could not be read") from error
                 for row in rows:
                     copy.write_row(_finding(contract, failure, row, letters))
 
