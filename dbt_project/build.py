@@ -93,7 +93,8 @@ def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResu
     """
     if layer not in LAYERS:
         raise ValueError(f"no layer {layer!r}; the layers are {', '.join(LAYERS)}")
-    arguments = ["build", "--select", f"path:models/{layer}"]
+    # buildable: a test that compares two layers runs with the upper one
+    arguments = ["build", "--select", f"path:models/{layer}", "--indirect-selection", "buildable"]
     if not with_unit_tests:
         arguments += ["--exclude-resource-type", "unit_test"]
     return BuildResult(layer, _invoke(url, layer, arguments))
