@@ -282,10 +282,12 @@ class Server:
 
     def _place_folder(self) -> None:
         """Make the server's folder where its user can reach it: in the home, else under /var/lib/chungtay."""
-        if self.folder.is_dir():
+        if self.data_dir.exists():
             return
         account = self._account()
-        if account is None or _is_reachable(self.home, account.pw_uid, account.pw_gid):
+        if self.folder.is_dir():
+            pass  # left by an interrupted start, perhaps not yet its user's
+        elif account is None or _is_reachable(self.home, account.pw_uid, account.pw_gid):
             self.folder.mkdir(mode=0o700)
         else:
             SYSTEM_DIR.mkdir(mode=0o755, parents=True, exist_ok=True)
