@@ -245,4 +245,5 @@ def _compile(connection: sa.Connection, statement: sql.Composable) -> str:
 
 
 def _execute(connection: sa.Connection, statement: sql.Composable) -> sa.CursorResult[tuple[object, ...]]:
-    return connection.exec_driver_sql(_compile(connection, statement))
+    # The statement is complete: a % in a comment is no placeholder.
+    return connection.exec_driver_sql(_compile(connection, statement), execution_options={"no_parameters": True})

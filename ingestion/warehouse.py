@@ -65,7 +65,8 @@ def _create_raw_tables(connection: sa.Connection, contracts: Mapping[str, Contra
     inspector = sa.inspect(connection)
     for contract in contracts.values():
         if not inspector.has_table(contract.dataset, schema="raw"):
-            connection.exec_driver_sql(contract.raw_ddl())
+            # A % in a description is no placeholder.
+            connection.exec_driver_sql(contract.raw_ddl(), execution_options={"no_parameters": True})
             continue
         existing = {
             row.attname: row.type

@@ -26,7 +26,7 @@ insert into staging.stg_household_review values ('1', 4), ('2', 3);
 insert into staging.stg_credit_loan values ('a', 5000000, 0, 5000000, null);
 create table mart_build.dim_area (area_code text primary key, area_name text);
 comment on table mart_build.dim_area is 'One row per area.';
-comment on column mart_build.dim_area.area_name is 'Name';
+comment on column mart_build.dim_area.area_name is 'Name, 100 %';
 insert into mart_build.dim_area values ('x', 'Xã X');
 create table mart_build.fct_household_review
     (household_code text primary key, area_code text references mart_build.dim_area, member_count bigint);
@@ -66,7 +66,7 @@ def test_the_first_publication_brings_tables_keys_and_comments(
     assert db.execute("select * from mart.fct_household_review order by 1").fetchall() == [("1", "x", 4), ("2", "x", 3)]
     assert db.execute(
         "select obj_description('mart.dim_area'::regclass), col_description('mart.dim_area'::regclass, 2)"
-    ).fetchone() == ("One row per area.", "Name")
+    ).fetchone() == ("One row per area.", "Name, 100 %")
     keys = db.execute(
         "select contype, condeferrable, confrelid::regclass::text from pg_constraint"
         " where conrelid = 'mart.fct_household_review'::regclass and contype in ('p', 'f') order by 1"
