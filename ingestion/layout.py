@@ -1,0 +1,356 @@
+"""Find a data set in a sheet: which one it is, and under which headings its columns stand.
+
+A data set is told by its headings alone, never by the name of the file or the sheet. Headings may take several rows,
+merged or not; the lowest is the heading, what stands over it tells two alike apart. Above them a report may carry its
+letterhead, its title and the unit of its amounts.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import polars as pl
+
+from ingestion.contract import Column, Contract, heading_key
+from ingestion.period import Period
+from ingestion.text import fold
+from ingestion.workbook import Sheet
+
+_WINDOW = 60  # headings stand in the first rows
+_DEEPEST_HEADING = 4
+_SHARE_WITH_KEY = 0.4
+_SHARE_WITHOUT_KEY = 0.7
+
+
+# --- units in headings -----------------------------------------------------------------------------------------------
+
+_SCALES = {"nghìn": 1_000, "ngàn": 1_000, "1000": 1_000, "triệu": 1_000_000, "1000000": 1_000_000, "tỷ": 1_000_000_000}
+_SCALES |= {"nghin": 1_000, "ngan": 1_000, "trieu": 1_000_000, "tr": 1_000_000, "tỉ": 1_000_000_000, "": 1}
+_SCALE = r"(?P<scale>nghìn|nghin|ngàn|ngan|triệu|trieu|tr|tỷ|tỉ|1[.,\s]?000[.,\s]?000|1[.,\s]?000)"
+_CURRENCY = r"(?:đồng|dong|vnđ|vnd|việt nam đồng|đ)"
+_PER = r"(?:\s*/\s*(?:người|khẩu|hộ|tháng|nguoi|khau|ho|thang)){0,2}"
+_MONEY = re.compile(rf"(?:{_SCALE}?[\s.]*{_CURRENCY}|(?P<alone>nghìn|ngàn|triệu|trieu|tỷ|tỉ)){_PER}")
+# "hợp đồng" ends as money does: without brackets, a unit needs its scale or something that sets it off.
+_TAIL = re.compile(
+    rf"(?:\s*[-,;:]\s*(?:đvt|đơn vị tính|đơn vị|dvt)?\s*[:.]?|\s+(?:đvt|đơn vị tính|dvt)\s*[:.]?)\s*"
+    rf"(?P<set_off>(?:{_SCALE}[\s.]*)?{_CURRENCY}{_PER})$"
+    rf"|\s(?P<scaled>{_SCALE.replace('scale', 'scale2')}[\s.]*{_CURRENCY}{_PER})$"
+)
+_OTHER_MEASURE = re.compile(r"usd|us\$|\$|đô la|eur|kíp|\bm2|km2|\bmét\b|\bsào\b|\bmẫu\b|%|phần trăm")
+_UNITS_OF = {"hectare": ("ha", "hecta"), "percent per year": ("%/năm", "% năm", "%", "%/ năm", "% / năm", "phần trăm")}
+_BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
+_UNIT_LINE = re.compile(r"(?:\bđvt|\bđơn vị tính|\bđơn vị|\bdvt|\bdon vi tinh)\s*[:.]\s*\(?(?P<unit>[^;,()]*)")
+
+
+def money_factor(unit: str) -> int | None:
+    """Dong in one unit of money, as in `triệu đồng`, `1.000 đ`, `đồng/người/tháng`; None for anything else."""
+    match = _MONEY.fullmatch(fold(unit).strip(" .:;"))
+    if match is None:
+        return None
+    return _SCALES[match["alone"] or re.sub(r"[.,\s]", "", match["scale"] or "")]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading without its unit. `keys` are its forms for comparison, with and without what stands in brackets.
+    `factor` is dong per unit where it names one; `strange` where it names a measure that no column of ours is in."""
+
+    keys: tuple[str, ...]
+    factor: int | None
+    measure: str
+    strange: bool
+
+
+@lru_cache(maxsize=20_000)
+def parse_heading(text: str) -> Heading:
+    """A heading as sent: its key for comparison, and the unit in brackets or at its end."""
+    factor, measure, strange = None, "", False
+    bare = fold(text)
+    for content in _BRACKETS.findall(bare):
+        if (found := money_factor(content)) is not None:
+            factor = found
+            bare = re.sub(rf"[(\[]{re.escape(content)}[)\]]", " ", bare)
+        else:
+            measure = measure or content.strip()
+            strange = strange or _OTHER_MEASURE.search(content) is not None
+    if factor is None and (match := _TAIL.search(bare)):
+        factor = money_factor(match["set_off"] or match["scaled"])
+        bare = bare[: match.start()]
+    keys = tuple(dict.fromkeys((heading_key(bare), heading_key(_BRACKETS.sub(" ", bare)))))
+    return Heading(keys, factor, measure, strange)
+
+
+def unit_line(lines: Iterable[str]) -> int | None:
+    """Dong per unit where a line above the table says one: `Đơn vị tính: triệu đồng`."""
+    factors = {
+        factor
+        for line in lines
+        if (match := _UNIT_LINE.search(fold(line))) and (factor := money_factor(match["unit"])) is not None
+    }
+    return factors.pop() if len(factors) == 1 else None
+
+
+# --- the layout of a sheet -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A column of the data set in a sheet: its index there, its heading as sent, dong per unit if it is money."""
+
+    column: Column
+    index: int
+    heading: str
+    factor: int = 1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a data set stands in a sheet. Rows and columns are indices into the sheet.
+
+    `unknown` are columns with a heading that is none of the data set's; `nameless` columns without any heading.
+    """
+
+    contract: Contract
+    standard_code: str
+    placed: tuple[Placed, ...]
+    missing: tuple[Column, ...]
+    unknown: tuple[tuple[int, str], ...]
+    nameless: tuple[int, ...]
+    heading_rows: range
+    above: tuple[str, ...]
+
+    def index_of(self, name: str) -> int | None:
+        """Index of a column in the sheet, by its name in the contract."""
+        return next((placed.index for placed in self.placed if placed.column.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What a sheet was taken for: a layout, or the titles of the data sets between which it stands."""
+
+    layout: Layout | None
+    rivals: tuple[Contract, ...] = ()
+
+
+def recognise(sheet: Sheet, contracts: Collection[Contract], period: Period | None) -> Recognition:
+    """The one data set whose headings the sheet carries. Without a period all poverty standards are tried."""
+    top = _Top(sheet)
+    found: list[tuple[float, Layout]] = []
+    for contract in contracts:
+        if (best := _best_layout(top, contract, period)) is not None:
+            found.append(best)
+    if not found:
+        return Recognition(None)
+    best_share = max(share for share, _ in found)
+    layouts = [layout for share, layout in found if share == best_share]
+    if len(layouts) > 1:
+        return Recognition(None, tuple(layout.contract for layout in layouts))
+    return Recognition(layouts[0])
+
+
+def looks_like_table(sheet: Sheet) -> bool:
+    """Whether a sheet holds rows of cells, rather than a note or nothing."""
+    filled = [column.filled() for column in sheet.columns]
+    count = pl.sum_horizontal([series.cast(pl.Int32) for series in filled]) if filled else None
+    return count is not None and int((pl.select(count).to_series() >= 3).sum()) >= 2
+
+
+class _Top:
+    """The first rows of a sheet as text, with what merged areas mean for headings."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        height = min(sheet.height, _WINDOW)
+        rows = pl.int_range(0, height, eager=True)
+        columns = [cells.gather(rows).written().to_list() for cells in sheet.columns]
+        self.rows: list[list[str | None]] = [list(row) for row in zip(*columns, strict=True)]
+        self.width = len(columns)
+        self.spans: dict[tuple[int, int], int] = {}
+        for (first_row, first), (_, last) in sheet.merged:
+            self.spans[first_row, first - sheet.first_column] = last - sheet.first_column
+        self.has_spans = bool(sheet.merged)
+
+    def parent(self, row: int, column: int) -> str | None:
+        """The text over a column: in it, or in the cell to its left that stretches over it."""
+        texts = self.rows[row]
+        if texts[column] is not None:
+            return texts[column]
+        for left in range(column - 1, -1, -1):
+            if texts[left] is not None:
+                return texts[left] if not self.has_spans or self.spans.get((row, left), left) >= column else None
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """One guess at the heading rows: for each column its own heading, and the texts it may be known by."""
+
+    rows: range
+    labels: list[str | None]
+    candidates: list[list[str]]
+    parents: list[list[str]]
+
+
+def _block(top: _Top, rows: range) -> _Block:
+    labels, candidates, parents = [], [], []
+    for column in range(top.width):
+        own = [(row, text) for row in rows if (text := top.rows[row][column]) is not None]
+        if not own:
+            labels.append(None)
+            candidates.append([])
+            parents.append([])
+            continue
+        leaf_row, leaf = own[-1]
+        over = [text for row in rows if row < leaf_row and (text := top.parent(row, column)) is not None]
+        labels.append(leaf)
+        parents.append(over)
+        joined = " ".join(text for _, text in own)
+        grouped = [f"{over[-1]} {leaf}", f"{leaf} {over[-1]}"] if over else []
+        candidates.append(list(dict.fromkeys([*grouped, leaf, joined])))
+    return _Block(rows, labels, candidates, parents)
+
+
+def _best_layout(top: _Top, contract: Contract, period: Period | None) -> tuple[float, Layout] | None:
+    known = _known_headings(contract)
+    hits = [
+        len({known[key][0] for text in row if text for key in parse_heading(text).keys if key in known})
+        for row in top.rows
+    ]
+    if not hits or max(hits) == 0:
+        return None
+    # A column numbered by the list of deprivations is known only by what stands over it, so look around the best row.
+    seed = hits.index(max(hits))
+    best: tuple[tuple[int, int], Layout] | None = None
+    for first in range(max(0, seed - _DEEPEST_HEADING + 1), seed + 1):
+        for last in range(seed, min(len(top.rows), first + _DEEPEST_HEADING)):
+            layout = _layout(top, _block(top, range(first, last + 1)), contract, period, known)
+            score = (len(layout.placed), -len(layout.heading_rows))
+            if best is None or score > best[0]:
+                best = score, layout
+    if best is None:
+        return None
+    layout = best[1]
+    required = sum(column.required for column in _sent_columns(contract, layout.standard_code))
+    share = 1 - sum(column.required for column in layout.missing) / required
+    has_key = all(layout.index_of(name) is not None for name in contract.key)
+    if share < (_SHARE_WITH_KEY if has_key else _SHARE_WITHOUT_KEY):
+        return None
+    return share, layout
+
+
+def _layout(
+    top: _Top, block: _Block, contract: Contract, period: Period | None, known: Mapping[str, tuple[str, int]]
+) -> Layout:
+    found: dict[str, list[tuple[int, int]]] = {}
+    for index, candidates in enumerate(block.candidates):
+        for heading in map(parse_heading, candidates):
+            key = next((key for key in heading.keys if key in known), None)
+            if key is not None and _unit_fits(contract.column(known[key][0]), heading):
+                name, rank = known[key]
+                found.setdefault(name, []).append((rank, index))
+                break
+    named = {name: min(ranked)[1] for name, ranked in found.items()}
+    numbered = _numbered_deprivations(block, contract)
+    standard = _standard(contract, period, named, numbered)
+    columns = _sent_columns(contract, standard)
+    places = {
+        column.name: index
+        for column in columns
+        if (index := named.get(column.name, numbered.get(column.number_in(standard)))) is not None
+    }
+    above = tuple(text for row in top.rows[: block.rows.start] for text in row if text is not None)
+    table_factor = unit_line(above) or 1
+    taken = set(places.values())
+    return Layout(
+        contract=contract,
+        standard_code=standard,
+        placed=tuple(
+            Placed(column, index, _shown(block.labels[index]), _factor(block, index) or table_factor)
+            for column in columns
+            if (index := places.get(column.name)) is not None
+        ),
+        missing=tuple(_missing(contract, columns, places)),
+        unknown=tuple(
+            (index, _shown(label))
+            for index, label in enumerate(block.labels)
+            if label is not None and index not in taken and heading_key(label) not in _ROW_NUMBER_KEYS
+        ),
+        nameless=tuple(index for index, label in enumerate(block.labels) if label is None),
+        heading_rows=block.rows,
+        above=above,
+    )
+
+
+_ROW_NUMBER_KEYS = frozenset({"", "tt", "stt", "sott", "sothutu", "thutu"})
+
+
+def _shown(label: str | None) -> str:
+    return " ".join((label or "").split())
+
+
+def _known_headings(contract: Contract) -> Mapping[str, tuple[str, int]]:
+    """(name of the column, rank of the heading) by heading key."""
+    known: dict[str, tuple[str, int]] = {}
+    for column in contract.columns:
+        for rank, heading in enumerate(column.headings):
+            known.setdefault(heading_key(heading), (column.name, rank))
+    for column in contract.columns:  # a heading as declared goes before the same without its brackets
+        for rank, heading in enumerate(column.headings):
+            for key in parse_heading(heading).keys:
+                known.setdefault(key, (column.name, rank))
+    return known
+
+
+def _unit_fits(column: Column, heading: Heading) -> bool:
+    """Whether a column may stand under a heading with this unit: money for money, hectares for hectares."""
+    if column.type == "amount":
+        return not heading.strange
+    if heading.factor is not None:
+        return False
+    return not heading.strange or heading.measure in _UNITS_OF.get(column.unit or "", ())
+
+
+def _factor(block: _Block, index: int) -> int | None:
+    """Dong per unit as a column's own heading says, or else one over it."""
+    own = [block.labels[index], *reversed(block.parents[index])]
+    return next((factor for text in own if text and (factor := parse_heading(text).factor) is not None), None)
+
+
+def _numbered_deprivations(block: _Block, contract: Contract) -> dict[int | None, int]:
+    """Index by number of the columns headed by a number alone under the group heading of deprivations."""
+    groups = {heading_key(heading) for heading in contract.deprivation_group_headings}
+    numbered: dict[int | None, int] = {}
+    for index, label in enumerate(block.labels):
+        match = re.fullmatch(r"\(?\s*(\d{1,2})(?:[.,]0)?\s*\)?", label or "")
+        if match and any(heading_key(text) in groups for text in block.parents[index]):
+            numbered.setdefault(int(match[1]), index)
+    return numbered
+
+
+def _standard(
+    contract: Contract, period: Period | None, named: Mapping[str, int], numbered: Mapping[int | None, int]
+) -> str:
+    """Of the poverty standards of the period, the one whose list of deprivations the headings fit best."""
+    standards = list(contract.layouts(period)) if period else [standard.code for standard in contract.standards] or [""]
+
+    def fit(standard: str) -> int:
+        listed = [column for column in contract.columns if column.deprivation and column.stands_in(standard)]
+        here = [column for column in listed if column.name in named or column.number_in(standard) in numbered]
+        strange = sum(column.deprivation is not None and column.name in named for column in contract.columns)
+        strange += len(numbered)
+        return 2 * len(here) - len(listed) - abs(strange - len(here))
+
+    return max(standards, key=fit, default="")
+
+
+def _sent_columns(contract: Contract, standard: str) -> tuple[Column, ...]:
+    return tuple(column for column in contract.columns_for(standard) if not column.derived)
+
+
+def _missing(contract: Contract, columns: Iterable[Column], places: Mapping[str, int]) -> Iterable[Column]:
+    for column in columns:
+        if column.name in places:
+            continue
+        group = next((group for group in contract.one_of if column.name in group), ())
+        if column.required or (group and column.name == group[0] and not any(name in places for name in group)):
+            yield column

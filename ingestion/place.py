@@ -1,0 +1,206 @@
+"""Areas by code or name on a day: provinces, districts (until 30 June 2025) and communes, from the official list."""
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from typing import Literal
+
+from ingestion.settings import REFERENCE_DIR
+from ingestion.text import fold, without_accents
+
+Level = Literal["province", "district", "commune"]
+
+# A short form needs its dot, a space or a number behind it: "P.1", "TT Thắng", but not "Phú".
+_PREFIX = re.compile(
+    r"(?:(?P<full>đặc khu|thị trấn|phường|xã|thành phố|thị xã|huyện|quận|tỉnh"
+    r"|dac khu|thi tran|phuong|xa|thanh pho|thi xa|huyen|quan|tinh)(?=[\s.:]|\d)"
+    r"|(?P<short>tt|tp|tx|ttr)[\s.]|(?P<letter>[xphq])(?:\.|\s?(?=\d)))[\s.:]*(?=.)"
+)
+_SHORT_KINDS = {
+    "tt": "thi tran",
+    "ttr": "thi tran",
+    "tp": "thanh pho",
+    "tx": "thi xa",
+    "x": "xa",
+    "p": "phuong",
+    "h": "huyen",
+    "q": "quan",
+}
+_NOT_LETTERS = re.compile(r"[\W_]+")
+_LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
+_QUALIFIED = re.compile(r"\s*(?:,|;|\(| - )\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class AdminUnit:
+    """One unit of the official list, valid from `valid_from` to `valid_to`, both inclusive; None where unknown."""
+
+    code: str
+    level: Level
+    name: str
+    parent_code: str
+    valid_from: date | None
+    valid_to: date | None
+
+    def stands_on(self, day: date) -> bool:
+        """Whether the unit exists on this day."""
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a name means in an area: one unit, or the several that it may mean, or none."""
+
+    unit: AdminUnit | None
+    candidates: tuple[AdminUnit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Area:
+    """The units of one level in some larger area on a day; by code, and by name however it is written."""
+
+    units: tuple[AdminUnit, ...]
+    _by_code: dict[str, AdminUnit] = field(init=False, repr=False)
+    _by_name: dict[str, list[AdminUnit]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        by_name: dict[str, list[AdminUnit]] = {}
+        for unit in self.units:
+            _, exact, plain = _name_keys(unit.name)
+            for key in {exact, plain}:
+                by_name.setdefault(key, []).append(unit)
+        object.__setattr__(self, "_by_code", {unit.code: unit for unit in self.units})
+        object.__setattr__(self, "_by_name", by_name)
+
+    def by_code(self, code: str) -> AdminUnit | None:
+        """The unit of this code, or None."""
+        return self._by_code.get(code)
+
+    def by_name(self, name: str) -> Match:
+        """The unit that a name means: its kind, accents, tone marks, hyphens, apostrophes and case aside, unless they
+        are needed to tell two units apart. A name may say its district: `Xã Đồng Tân, huyện Hiệp Hòa`."""
+        match = self._named(name)
+        if match.unit or match.candidates:
+            return match
+        own, *rest = _QUALIFIED.split(fold(name), maxsplit=1)
+        if not rest or not own:
+            return match
+        match = self._named(own)
+        if match.unit is None:
+            wider = without_accents(_NOT_LETTERS.sub("", fold(rest[0])))
+            inside = [unit for unit in match.candidates if _parent_key(unit) in wider]
+            if len(inside) == 1:
+                return Match(inside[0], (inside[0],))
+        return match
+
+    def _named(self, name: str) -> Match:
+        kind, exact, plain = _name_keys(name)
+        found: Sequence[AdminUnit] = ()
+        for key, accents in ((exact, True), (plain, False)):
+            found = [unit for unit in self._by_name.get(key, ()) if not accents or _name_keys(unit.name)[1] == exact]
+            if found:
+                break
+        if len(found) > 1 and kind:
+            same_kind = [unit for unit in found if _name_keys(unit.name)[0] == kind]
+            found = same_kind or found
+        return Match(found[0] if len(found) == 1 else None, tuple(found))
+
+
+@lru_cache(maxsize=50_000)
+def _name_keys(name: str) -> tuple[str | None, str, str]:
+    """(kind of unit, letters of the proper name, the same without accents)."""
+    folded = fold(name)
+    kind = None
+    if match := _PREFIX.match(folded):
+        kind = without_accents(match["full"]) if match["full"] else _SHORT_KINDS[match["short"] or match["letter"]]
+        folded = folded[match.end() :]
+    exact = _NOT_LETTERS.sub("", _LEADING_ZEROS.sub("", folded))
+    return kind, exact, without_accents(exact)
+
+
+def _parent_key(unit: AdminUnit) -> str:
+    return next((_name_keys(parent.name)[2] for parent in _by_code_of("district").get(unit.parent_code, ())), "\0")
+
+
+@lru_cache(maxsize=1)
+def _all_units() -> tuple[AdminUnit, ...]:
+    with (REFERENCE_DIR / "admin_unit.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(
+            AdminUnit(
+                code=row["code"],
+                level=row["level"],
+                name=row["name"],
+                parent_code=row["parent_code"],
+                valid_from=date.fromisoformat(row["valid_from"]) if row["valid_from"] else None,
+                valid_to=date.fromisoformat(row["valid_to"]) if row["valid_to"] else None,
+            )
+            for row in csv.DictReader(file)
+        )
+
+
+@lru_cache(maxsize=3)
+def _by_code_of(level: Level) -> dict[str, list[AdminUnit]]:
+    units: dict[str, list[AdminUnit]] = {}
+    for unit in _all_units():
+        if unit.level == level:
+            units.setdefault(unit.code, []).append(unit)
+    return units
+
+
+def find_unit(level: Level, code: str, day: date) -> AdminUnit | None:
+    """The unit of this level and code on this day, or None."""
+    return next((unit for unit in _by_code_of(level).get(code, ()) if unit.stands_on(day)), None)
+
+
+def province_of(unit: AdminUnit, day: date) -> str:
+    """Code of the province that a unit belongs to on this day."""
+    while unit.level != "province":
+        parent = find_unit("district", unit.parent_code, day) if unit.level == "commune" else None
+        parent = parent or find_unit("province", unit.parent_code, day)
+        if parent is None:
+            raise LookupError(f"admin_unit.csv: {unit.code} has no parent {unit.parent_code} on {day}")
+        unit = parent
+    return unit.code
+
+
+@lru_cache(maxsize=64)
+def communes_in(area_code: str | None, day: date) -> Area:
+    """The communes of a district, a province, or (None) the nation on this day; of a commune, that one alone."""
+    return Area(_communes(area_code, day))
+
+
+def _communes(area_code: str | None, day: date) -> tuple[AdminUnit, ...]:
+    standing = (unit for unit in _all_units() if unit.level == "commune" and unit.stands_on(day))
+    if area_code is None:
+        return tuple(standing)
+    if len(area_code) == 5:
+        return tuple(unit for unit in standing if unit.code == area_code)
+    parents = {area_code, *(unit.code for unit in districts_in(area_code, day).units)}
+    return tuple(unit for unit in standing if unit.parent_code in parents)
+
+
+@lru_cache(maxsize=64)
+def districts_in(province_code: str | None, day: date) -> Area:
+    """The districts of a province, or (None) of the nation, on this day; none from 1 July 2025."""
+    return Area(
+        tuple(
+            unit
+            for unit in _all_units()
+            if unit.level == "district" and unit.stands_on(day) and province_code in (None, unit.parent_code)
+        )
+    )
+
+
+def sender_unit(sender_code: str, day: date) -> AdminUnit | None:
+    """The district or commune that reports under this code (`huyen-220`, `xa-07615`) on this day, or None."""
+    kind, _, code = sender_code.partition("-")
+    level: Level | None = {"huyen": "district", "xa": "commune"}.get(kind)  # type: ignore[assignment]
+    return find_unit(level, code, day) if level else None
+
+
+def names_of(units: Iterable[AdminUnit]) -> str:
+    """Units as a message names them: `Xã Đồng Tân (07813)`."""
+    return ", ".join(f"{unit.name} ({unit.code})" for unit in units)

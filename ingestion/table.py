@@ -1,0 +1,276 @@
+"""The data rows of one sheet as a typed table, with what could not be read and where each column stands."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from ingestion.cells import DecimalSign, Reading, Unread, decimal_sign, read_column
+from ingestion.layout import Layout, Placed
+from ingestion.place import AdminUnit, Area, names_of
+from ingestion.rows import Rows
+from ingestion.text import fold
+from ingestion.totals import Mismatch, is_summed, mismatches
+from ingestion.workbook import Cells, Sheet
+
+UNREAD_SCHEMA = pl.Schema(
+    {
+        "sheet_name": pl.String(),
+        "row_number": pl.Int32(),
+        "column_name": pl.String(),
+        "cell": pl.String(),
+        "value": pl.String(),
+        "rule": pl.String(),
+        "expected_vi": pl.String(),
+        "expected_en": pl.String(),
+    }
+)
+POSITION_SCHEMA = pl.Schema({"sheet_name": pl.String(), "column_name": pl.String(), "column_letter": pl.String()})
+DTYPES: Mapping[str, Any] = {
+    "text": pl.String(),
+    "integer": pl.Int64(),
+    "decimal": pl.Decimal(38, 0),
+    "amount": pl.Decimal(38, 0),
+    "date": pl.Date(),
+    "flag": pl.Boolean(),
+    "code": pl.String(),
+    "code_list": pl.List(pl.String()),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One sheet's data rows under its layout. `area` holds the communes in which names are looked up, `districts` the
+    districts that a bank's office may be named after."""
+
+    sheet: Sheet
+    layout: Layout
+    kinds: Rows
+    area: Area
+    districts: Area
+
+    @cached_property
+    def row_numbers(self) -> pl.Series:
+        """The sender's numbers of the data rows."""
+        return self.sheet.row_numbers.gather(self.kinds.data)
+
+    def frame(self) -> pl.DataFrame:
+        """The rows: sheet_name, row_number and the contract's columns, in its order."""
+        height = len(self.kinds.data)
+        columns = {
+            "sheet_name": pl.repeat(self.sheet.name, height, dtype=pl.String, eager=True),
+            "row_number": self.row_numbers.cast(pl.Int32),
+        }
+        for column in self.layout.contract.columns:
+            reading = self._readings.get(column.name)
+            columns[column.name] = (
+                reading.values if reading else pl.repeat(None, height, dtype=DTYPES[column.type], eager=True)
+            )
+        return pl.DataFrame(columns)
+
+    def unread(self) -> pl.DataFrame:
+        """The cells that could not be read, by row and column, as `raw.unread_cell` keeps them."""
+        records = []
+        numbers = self.row_numbers
+        for name, reading in self._readings.items():
+            if not reading.unread:
+                continue
+            placed = self._placed.get(name) or self._name_of_place
+            if placed is None:
+                raise ValueError(f"column {name} stands nowhere in the sheet")
+            indices = sorted(reading.unread)
+            written = self._cells(placed).gather(pl.Series(indices)).written()
+            broken = self._broken.get(placed.index, {})
+            for index, text in zip(indices, written, strict=True):
+                why, number = reading.unread[index], int(numbers[index])
+                address = self.sheet.address(number, placed.index)
+                value = text if text is not None else broken.get(index, "")
+                records.append(
+                    (self.sheet.name, number, name, address, value, why.rule, why.expected_vi, why.expected_en)
+                )
+        return pl.DataFrame(records, schema=UNREAD_SCHEMA, orient="row")
+
+    def positions(self) -> pl.DataFrame:
+        """Where the columns stand, as `raw.column_position` keeps it; nothing for files without column letters."""
+        records = [
+            (self.sheet.name, placed.column.name, self.sheet.letter(placed.index))
+            for placed in self.layout.placed
+            if self.sheet.has_letters
+        ]
+        return pl.DataFrame(records, schema=POSITION_SCHEMA, orient="row")
+
+    def nameless(self) -> list[int]:
+        """Columns without a heading that hold something in data rows."""
+        return [
+            index for index in self.layout.nameless if self.sheet.columns[index].gather(self.kinds.data).filled().any()
+        ]
+
+    def mismatches(self) -> list[Mismatch]:
+        """Sums stated in the sheet that are not those of their rows."""
+        if not self.kinds.sums:
+            return []
+        summed = [placed for placed in self.layout.placed if is_summed(placed.column.type)]
+        rows = pl.Series([sum_row.row for sum_row in self.kinds.sums], dtype=pl.UInt32)
+        stated = {
+            placed.column.name: self._read(placed, self.sheet.columns[placed.index].gather(rows)).values.to_list()
+            for placed in summed
+        }
+        values = {placed.column.name: self._readings[placed.column.name].values for placed in summed}
+        gaps = {placed.column.name for placed in summed if self._readings[placed.column.name].unread}
+        return mismatches(self.kinds, stated, values, gaps)
+
+    # --- reading ---
+
+    @cached_property
+    def _placed(self) -> dict[str, Placed]:
+        return {placed.column.name: placed for placed in self.layout.placed}
+
+    def _cells(self, placed: Placed) -> Cells:
+        cells = self.sheet.columns[placed.index]
+        rows = self.kinds.data
+        if len(rows) == cells.height:
+            return cells
+        if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):  # one block, as in most files
+            return cells.slice(int(rows[0]), len(rows))
+        return cells.gather(rows)
+
+    @cached_property
+    def _sheet_sign(self) -> DecimalSign | None:
+        """The decimal sign that the sheet's columns of numbers agree on."""
+        signs = {
+            sign
+            for placed in self.layout.placed
+            if is_summed(placed.column.type)
+            and (text := self.sheet.columns[placed.index].text) is not None
+            and (sign := decimal_sign(text.gather(self.kinds.data).drop_nulls())) is not None
+        }
+        return signs.pop() if len(signs) == 1 else None
+
+    @cached_property
+    def _vague_dates(self) -> set[str]:
+        """Dates of which the contract keeps the precision: those may be a bare month or year."""
+        return {column.derived_from[0] for column in self.layout.contract.columns if column.name.endswith("_precision")}
+
+    def _read(self, placed: Placed, cells: Cells) -> Reading:
+        column = placed.column
+        return read_column(
+            cells,
+            column,
+            factor=placed.factor,
+            sheet_sign=self._sheet_sign if is_summed(column.type) and cells.text is not None else None,
+            vague_dates=column.name in self._vague_dates,
+        )
+
+    @cached_property
+    def _broken(self) -> dict[int, dict[int, str]]:
+        """Errors and formulas without a value in data rows: column index to index of the data row to text."""
+        if not self.sheet.broken:
+            return {}
+        position = {row: index for index, row in enumerate(self.kinds.data.to_list())}
+        found: dict[int, dict[int, str]] = {}
+        for cell in self.sheet.broken:
+            if cell.row in position:
+                found.setdefault(cell.column, {})[position[cell.row]] = cell.text
+        return found
+
+    @cached_property
+    def _readings(self) -> dict[str, Reading]:
+        readings: dict[str, Reading] = {}
+        for placed in self.layout.placed:
+            reading = self._read(placed, self._cells(placed))
+            unread = {**reading.unread, **dict.fromkeys(self._broken.get(placed.index, ()), _NO_VALUE)}
+            values = reading.values
+            if placed.column.type == "flag":
+                values = values.fill_null(False)
+                if unread:
+                    values = values.scatter(list(unread), None)
+            readings[placed.column.name] = Reading(values, unread, reading.precision)
+            if reading.precision is not None:
+                readings[f"{placed.column.name}_precision"] = Reading(reading.precision)
+        self._add_communes(readings)
+        return readings
+
+    # --- communes ---
+
+    @cached_property
+    def _name_of_place(self) -> Placed | None:
+        return next((placed for placed in self.layout.placed if placed.column.place == "commune_name"), None)
+
+    def _add_communes(self, readings: dict[str, Reading]) -> None:
+        """Fill the code of the commune from its name where the code is not sent."""
+        code = next((column for column in self.layout.contract.columns if column.place == "commune_code"), None)
+        if code is None or self._name_of_place is None:
+            return
+        height = len(self.kinds.data)
+        sent = readings.get(code.name) or Reading(pl.repeat(None, height, dtype=pl.String, eager=True))
+        names = readings[self._name_of_place.column.name].values
+        open_rows = sent.values.is_null() & names.is_not_null()
+        if sent.unread:
+            open_rows = open_rows.scatter(list(sent.unread), False)
+        if not open_rows.any():
+            readings[code.name] = sent
+            return
+        matches = {name: self.area.by_name(name) for name in names.filter(open_rows).unique()}
+        codes = names.replace_strict(
+            {name: match.unit.code for name, match in matches.items() if match.unit},
+            default=None,
+            return_dtype=pl.String,
+        )
+        values = pl.select(pl.when(open_rows).then(codes).otherwise(sent.values)).to_series()
+        unread = dict(sent.unread)
+        filled = {}
+        for index in (open_rows & codes.is_null()).arg_true():
+            candidates = matches[names[index]].candidates
+            unit = self._told_apart(candidates, readings, index)
+            if unit is None:
+                unread[index] = _commune_expected(candidates)
+            else:
+                filled[index] = unit.code
+        if filled:
+            values = values.scatter(list(filled), pl.Series(list(filled.values())))
+        readings[code.name] = Reading(values, unread)
+
+    def _told_apart(
+        self, candidates: Iterable[AdminUnit], readings: Mapping[str, Reading], index: int
+    ) -> AdminUnit | None:
+        """The one of several communes of a name that the household's code begins with, or that lies in the district
+        after which the bank's office is called."""
+        units = {unit.code: unit for unit in candidates}
+        if household := self._value(readings, "household_code", index):
+            if (unit := units.get(household[:5])) is not None:
+                return unit
+        if office := self._value(readings, "transaction_office", index):
+            district = self.districts.by_name(_OFFICE.sub("", fold(office))).unit
+            inside = [unit for unit in units.values() if district and unit.parent_code == district.code]
+            if len(inside) == 1:
+                return inside[0]
+        return None
+
+    @staticmethod
+    def _value(readings: Mapping[str, Reading], name: str, index: int) -> str | None:
+        reading = readings.get(name)
+        return None if reading is None else reading.values[index]
+
+
+_OFFICE = re.compile(r"^(?:pgd|phòng giao dịch)(?:\s+nhcsxh)?[\s:.-]*")
+_NO_VALUE = Unread(
+    "một giá trị; ô đang là lỗi hoặc công thức chưa được tính (mở tệp bằng Excel, sửa công thức rồi lưu lại)",
+    "a value; the cell is an error or a formula that was never computed",
+)
+
+
+def _commune_expected(candidates: Iterable[AdminUnit]) -> Unread:
+    if names := names_of(candidates):
+        return Unread(
+            f"mã xã, vì tên này có thể là {names}",
+            f"the commune code, for the name may be {names}",
+            rule="unknown_code",
+        )
+    return Unread(
+        "tên xã, phường, thị trấn của địa bàn báo cáo vào ngày cuối kỳ",
+        "a commune of the reporting area on the last day of the period",
+        rule="unknown_code",
+    )
