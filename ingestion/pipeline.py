@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from traceback import format_tb
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -19,7 +19,8 @@ from ingestion.ops import StepOutcome, now
 from ingestion.settings import get_settings
 
 log = logging.getLogger(__name__)
-LAYERS = ("staging", "intermediate", "marts")
+Layer = Literal["staging", "intermediate", "marts"]
+LAYERS: tuple[Layer, ...] = ("staging", "intermediate", "marts")
 Counts = dict[str, Any]
 
 
@@ -177,7 +178,7 @@ def build_docs(night_id: str) -> Counts:
         return {"site": str(build_data_docs(get_settings().home))}
 
 
-def build_layer(layer: str, night_id: str) -> Counts:
+def build_layer(layer: Layer, night_id: str) -> Counts:
     """Build and test one layer of the warehouse; a failing test is a failure."""
     from dbt_project.build import build
 

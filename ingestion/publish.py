@@ -5,6 +5,7 @@ that is new comes into being with its keys; a column that is new is added. Nothi
 """
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -112,7 +113,7 @@ def _submission_differences(connection: sa.Connection) -> str:
         sa.text("select distinct dataset from ops.submission where status_code = any(:in_force)"),
         {"in_force": list(IN_FORCE_STATUSES)},
     ).all()
-    counts = sql.SQL(" union all ").join(
+    counts: sql.Composable = sql.SQL(" union all ").join(
         sql.SQL("select submission_id, count(*) as rows_in_raw from {} group by submission_id").format(
             sql.Identifier("raw", dataset)
         )
@@ -241,9 +242,9 @@ def _add_foreign_keys(connection: sa.Connection, table: str) -> None:
 
 
 def _compile(connection: sa.Connection, statement: sql.Composable) -> str:
-    return statement.as_string(connection.connection.driver_connection)  # type: ignore[arg-type]
+    return statement.as_string(connection.connection.driver_connection)
 
 
-def _execute(connection: sa.Connection, statement: sql.Composable) -> sa.CursorResult[tuple[object, ...]]:
+def _execute(connection: sa.Connection, statement: sql.Composable) -> sa.CursorResult[Any]:
     # The statement is complete: a % in a comment is no placeholder.
     return connection.exec_driver_sql(_compile(connection, statement), execution_options={"no_parameters": True})
