@@ -2,7 +2,7 @@
 {% macro indicator_value(numerator, denominator, indicator) -%}
     case
         when {{ indicator }}.denominator_text is null then {{ numerator }}
-        when {{ indicator }}.unit = 'percent' then 100 * {{ numerator }} / nullif({{ denominator }}, 0)
-        else {{ numerator }} / nullif({{ denominator }}, 0)
+        when {{ indicator }}.unit = 'percent' then trim_scale(100 * {{ numerator }} / nullif({{ denominator }}, 0))
+        else trim_scale({{ numerator }} / nullif({{ denominator }}, 0))
     end
 {%- endmacro %}

@@ -75,7 +75,7 @@ select
     support_code,
     scope_level,
     scope_code,
-    100.0 * sum(accepted_count) / nullif(sum(expected_count), 0) as coverage_rate,
+    trim_scale(100.0 * sum(accepted_count) / nullif(sum(expected_count), 0)) as coverage_rate,
     bool_and(accepted_count > 0) as rests_on_every_dataset
 from by_dataset
 group by indicator_code, period_code, standard_code, support_code, scope_level, scope_code
