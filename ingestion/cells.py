@@ -197,7 +197,7 @@ def _by_text(cells: Cells, dtype: Any, read: Callable[[str], Any], usual: str | 
 def _by_identifier(cells: Cells, read: Callable[[str], Any], usual: str | None) -> Reading:
     """As `_by_text`, for identifiers: a spreadsheet may have made them dates, or numbers of 15 digits at most."""
     reading = _by_text(cells, pl.String, read, usual)
-    spoilt = {}
+    spoilt: dict[int, Unread] = {}
     if cells.moment is not None:
         spoilt |= dict.fromkeys(cells.moment.is_not_null().arg_true(), _BECAME_DATE)
     if cells.number is not None:
@@ -428,7 +428,7 @@ def _combined(parts: list[pl.Series], height: int, *, whole: bool, amount: bool)
         return pl.repeat(None, height, dtype=pl.Decimal(_DECIMAL_PRECISION, 0), eager=True)
     text = pl.select(pl.coalesce(texts)).to_series()
     fractions = text.str.extract(r"\.(\d*?)0*$").str.len_bytes().max()
-    return text.str.to_decimal(scale=int(fractions or 0))  # type: ignore[call-overload, arg-type]
+    return text.str.to_decimal(scale=int(fractions or 0))  # type: ignore[arg-type]
 
 
 def _exact_number(value: float, *, column: Column, factor: int) -> Decimal | Unread:

@@ -136,10 +136,7 @@ class Recognition:
 def recognise(sheet: Sheet, contracts: Collection[Contract], period: Period | None) -> Recognition:
     """The one data set whose headings the sheet carries. Without a period all poverty standards are tried."""
     top = _Top(sheet)
-    found: list[tuple[float, Layout]] = []
-    for contract in contracts:
-        if (best := _best_layout(top, contract, period)) is not None:
-            found.append(best)
+    found = [best for contract in contracts if (best := _best_layout(top, contract, period)) is not None]
     if not found:
         return Recognition(None)
     best_share = max(share for share, _ in found)
@@ -192,7 +189,9 @@ class _Block:
 
 
 def _block(top: _Top, rows: range) -> _Block:
-    labels, candidates, parents = [], [], []
+    labels: list[str | None] = []
+    candidates: list[list[str]] = []
+    parents: list[list[str]] = []
     for column in range(top.width):
         own = [(row, text) for row in rows if (text := top.rows[row][column]) is not None]
         if not own:
@@ -254,20 +253,24 @@ def _layout(
     standard = _standard(contract, period, named, numbered)
     columns = _sent_columns(contract, standard)
     places = {
-        column.name: index
+        column.name: found_at
         for column in columns
-        if (index := named.get(column.name, numbered.get(column.number_in(standard)))) is not None
+        if (found_at := named.get(column.name, numbered.get(column.number_in(standard)))) is not None
     }
     above = tuple(text for row in top.rows[: block.rows.start] for text in row if text is not None)
     table_factor = unit_line(above) or 1
     taken = set(places.values())
+
+    def factor(index: int) -> int:
+        return _factor(block, index) or table_factor
+
     return Layout(
         contract=contract,
         standard_code=standard,
         placed=tuple(
-            Placed(column, index, _shown(block.labels[index]), _factor(block, index) or table_factor)
+            Placed(column, places[column.name], _shown(block.labels[places[column.name]]), factor(places[column.name]))
             for column in columns
-            if (index := places.get(column.name)) is not None
+            if column.name in places
         ),
         missing=tuple(_missing(contract, columns, places)),
         unknown=tuple(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, cast
 
 from ingestion.settings import REFERENCE_DIR
 from ingestion.text import fold, without_accents
@@ -131,7 +131,7 @@ def _all_units() -> tuple[AdminUnit, ...]:
         return tuple(
             AdminUnit(
                 code=row["code"],
-                level=row["level"],
+                level=cast(Level, row["level"]),
                 name=row["name"],
                 parent_code=row["parent_code"],
                 valid_from=date.fromisoformat(row["valid_from"]) if row["valid_from"] else None,

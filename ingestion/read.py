@@ -23,7 +23,7 @@ from ingestion.rule import load_rules
 from ingestion.settings import get_settings
 from ingestion.table import DTYPES, POSITION_SCHEMA, UNREAD_SCHEMA, Table
 from ingestion.text import fold
-from ingestion.workbook import Sheet, UnreadableFile, read_sheets
+from ingestion.workbook import Sheet, UnreadableFileError, read_sheets
 
 
 @dataclass
@@ -79,7 +79,7 @@ def read_file(
     reader = _Reader(sender_code, period_code, period, province, today or date.today())  # noqa: DTZ011
     try:
         sheets = read_sheets(path, get_settings())
-    except UnreadableFile as error:
+    except UnreadableFileError as error:
         return [reader.refused([], _finding("unreadable_file", reason=(error.reason_vi, error.reason_en)))]
     return reader.reports(sheets)
 

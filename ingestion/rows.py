@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 
 import polars as pl
 
@@ -53,7 +54,7 @@ class Rows:
 _TOTAL = re.compile(r"(?:tổng|cộng|tong|cong|toàn (?:huyện|tỉnh|xã|thành phố)|lũy kế|mang sang|chuyển sang|total)\b")
 _GRAND_TOTAL = re.compile(r"(?:tổng|tong|toàn|total)\b")
 _FOOTER = re.compile(
-    r"người lập|lập bi[eê]u|nơi nhận|noi nhan|nguoi lap|tm\.|t\.m|kt\.|tl\.|tuq\.|ghi chú\s*[:.]|ghi chu\s*[:.]|\(?\s*ký[,\s]"
+    r"người lập|nguoi lap|lập bi[eê]u|nơi nhận|noi nhan|tm\.|t\.m|kt\.|tl\.|tuq\.|ghi ch[úu]\s*[:.]|\(?\s*ký[,\s]"
     r"|thủ trưởng|chủ tịch|phó chủ tịch|giám đốc|phó giám đốc|kế toán|xác nhận|trưởng phòng|cán bộ lập|"
     r"(?:[^,\d]{2,40},\s*)?ngày\s*[\d….\s]*\s*tháng\s*[\d….\s]*\s*năm"
 )
@@ -166,7 +167,7 @@ class _Judge:
             return False
         numbers = [_COLUMN_NUMBER.fullmatch(fold(text)) for _, text in filled]
         counted = [int(match[1]) for match in numbers if match and match[1]]
-        steps = sum(after == before + 1 for before, after in zip(counted, counted[1:], strict=False))
+        steps = sum(after == before + 1 for before, after in pairwise(counted))
         return (
             sum(map(bool, numbers)) * 10 >= len(filled) * 6
             and steps * 10 >= (len(counted) - 1) * 8

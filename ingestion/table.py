@@ -239,9 +239,9 @@ class Table:
         """The one of several communes of a name that the household's code begins with, or that lies in the district
         after which the bank's office is called."""
         units = {unit.code: unit for unit in candidates}
-        if household := self._value(readings, "household_code", index):
-            if (unit := units.get(household[:5])) is not None:
-                return unit
+        household = self._value(readings, "household_code", index) or ""
+        if (unit := units.get(household[:5])) is not None:
+            return unit
         if office := self._value(readings, "transaction_office", index):
             district = self.districts.by_name(_OFFICE.sub("", fold(office))).unit
             inside = [unit for unit in units.values() if district and unit.parent_code == district.code]

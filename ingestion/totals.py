@@ -31,8 +31,8 @@ def mismatches(
 ) -> list[Mismatch]:
     """Compare each row of sums with its rows, column by column.
 
-    `stated` gives for each column what the rows of `rows.sums` say, `values` what the data rows hold. A column in `gaps`
-    holds a cell that could not be read: its sum is unknown and not compared.
+    `stated` gives for each column what the rows of `rows.sums` say, `values` what the data rows hold. A column in
+    `gaps` holds a cell that could not be read: its sum is unknown and not compared.
     """
     found: list[Mismatch] = []
     for position, sum_row in enumerate(rows.sums):

@@ -1,7 +1,7 @@
 """Open what a sender sent: workbook, CSV or JSON, told by its content, as sheets of natively typed columns.
 
 Nothing here knows a data set. A file that is damaged, locked, of another format or larger than the limits raises
-`UnreadableFile` with the exact reason; limits are checked before anything is expanded in memory.
+`UnreadableFileError` with the exact reason; limits are checked before anything is expanded in memory.
 """
 
 import csv
@@ -15,9 +15,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from html import unescape
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
@@ -30,7 +31,7 @@ _EXACT_FLOAT = 2**53
 _MIB = 1 << 20
 
 
-class UnreadableFile(Exception):
+class UnreadableFileError(Exception):
     """The file cannot be read; the reason in the sender's words."""
 
     def __init__(self, reason_vi: str, reason_en: str) -> None:
@@ -101,7 +102,8 @@ class Cells:
 
     def at(self, row: int) -> str | None:
         """One cell as the sender sees it."""
-        return self.gather(pl.Series([row])).written()[0]
+        text: str | None = self.gather(pl.Series([row])).written()[0]
+        return text
 
 
 def _number_text(numbers: pl.Series) -> pl.Series:
@@ -167,12 +169,12 @@ class Sheet:
 
 
 def read_sheets(path: Path, settings: Settings) -> list[Sheet]:
-    """All sheets of a file, in its order. Raises UnreadableFile."""
+    """All sheets of a file, in its order. Raises UnreadableFileError."""
     size = path.stat().st_size
     if size == 0:
-        raise UnreadableFile("tệp rỗng (0 byte)", "the file is empty (0 bytes)")
+        raise UnreadableFileError("tệp rỗng (0 byte)", "the file is empty (0 bytes)")
     if size > settings.max_file_mb * _MIB:
-        raise UnreadableFile(
+        raise UnreadableFileError(
             f"tệp lớn {size / _MIB:.0f} MiB, quá giới hạn {settings.max_file_mb} MiB",
             f"the file is {size / _MIB:.0f} MiB, over the limit of {settings.max_file_mb} MiB",
         )
@@ -202,19 +204,19 @@ _OTHER_FORMATS = (
 )
 
 
-def _unsupported(name: str) -> UnreadableFile:
-    return UnreadableFile(
+def _unsupported(name: str) -> UnreadableFileError:
+    return UnreadableFileError(
         f"định dạng {name} không được hỗ trợ; hãy gửi xlsx, xlsm, xls, xlsb, ods, csv hoặc json",
         f"format {name} is not supported; send xlsx, xlsm, xls, xlsb, ods, csv or json",
     )
 
 
-def _damaged(detail: str) -> UnreadableFile:
-    return UnreadableFile(f"tệp bị hỏng: {detail}", f"the file is damaged: {detail}")
+def _damaged(detail: str) -> UnreadableFileError:
+    return UnreadableFileError(f"tệp bị hỏng: {detail}", f"the file is damaged: {detail}")
 
 
-def _too_many_cells(cells: int, settings: Settings) -> UnreadableFile:
-    return UnreadableFile(
+def _too_many_cells(cells: int, settings: Settings) -> UnreadableFileError:
+    return UnreadableFileError(
         f"vùng dữ liệu có {cells} ô, quá giới hạn {settings.max_cells} ô; hãy xóa các hàng, cột thừa",
         f"the used range has {cells} cells, over the limit of {settings.max_cells}; delete surplus rows and columns",
     )
@@ -232,13 +234,13 @@ def _read_zip(content: bytes, settings: Settings) -> list[Sheet]:
         entries = archive.infolist()
         expanded = sum(entry.file_size for entry in entries)
         if expanded > settings.max_zip_ratio * len(content):
-            raise UnreadableFile(
+            raise UnreadableFileError(
                 f"tệp nén giải ra gấp {expanded // len(content)} lần, quá giới hạn {settings.max_zip_ratio} lần",
                 f"the file expands {expanded // len(content)} times, over the limit of {settings.max_zip_ratio}",
             )
         names = {entry.filename for entry in entries}
         if any(entry.flag_bits & 0x1 for entry in entries):
-            raise UnreadableFile("tệp được khóa bằng mật khẩu", "the file is locked by a password")
+            raise UnreadableFileError("tệp được khóa bằng mật khẩu", "the file is locked by a password")
         broken: dict[str, list[Broken]] = {}
         if "xl/workbook.xml" in names or any(name.lower().endswith("/workbook.xml") for name in names):
             broken = _scan_xlsx(archive, settings)
@@ -246,7 +248,7 @@ def _read_zip(content: bytes, settings: Settings) -> list[Sheet]:
             _scan_xlsb(archive, settings)
         elif "content.xml" in names and "mimetype" in names and b"spreadsheet" in archive.read("mimetype"):
             if b"manifest:encryption-data" in _entry(archive, "META-INF/manifest.xml", names):
-                raise UnreadableFile("tệp được khóa bằng mật khẩu", "the file is locked by a password")
+                raise UnreadableFileError("tệp được khóa bằng mật khẩu", "the file is locked by a password")
             _scan_ods(archive, settings)
         else:
             raise _unsupported("Word" if any(name.startswith("word/") for name in names) else "ZIP")
@@ -259,7 +261,7 @@ def _entry(archive: zipfile.ZipFile, name: str, names: set[str]) -> bytes:
 
 def _read_ole(content: bytes, settings: Settings) -> list[Sheet]:
     if "EncryptedPackage".encode("utf-16-le") in content:
-        raise UnreadableFile("tệp được khóa bằng mật khẩu", "the file is locked by a password")
+        raise UnreadableFileError("tệp được khóa bằng mật khẩu", "the file is locked by a password")
     if "WordDocument".encode("utf-16-le") in content:
         raise _unsupported("Word")
     if not any(name.encode("utf-16-le") in content for name in ("Workbook", "Book")):
@@ -297,10 +299,10 @@ def _read_calamine(content: bytes, settings: Settings, broken: dict[str, list[Br
                         ],
                     )
                 )
-    except UnreadableFile:
+    except UnreadableFileError:
         raise
     except PasswordError as error:
-        raise UnreadableFile("tệp được khóa bằng mật khẩu", "the file is locked by a password") from error
+        raise UnreadableFileError("tệp được khóa bằng mật khẩu", "the file is locked by a password") from error
     except (CalamineError, OSError, ValueError) as error:
         raise _damaged(str(error)) from error
     except BaseException as error:
@@ -349,29 +351,26 @@ def _read_through(archive: zipfile.ZipFile, name: str) -> None:
 
 def _xlsx_parts(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
     """(sheet name, name of the entry) of each worksheet."""
-    attributes = lambda tag: {  # noqa: E731
-        key.decode(): _unescape((double or single).decode("utf-8", "replace"))
-        for key, double, single in _ATTRIBUTE.findall(tag)
-    }
     targets = {}
     for tag in _RELATIONSHIP.findall(archive.read("xl/_rels/workbook.xml.rels")):
-        relationship = attributes(tag)
+        relationship = _attributes(tag)
         if relationship.get("Type", "").endswith("/worksheet"):
             target = relationship.get("Target", "")
             targets[relationship.get("Id")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
     parts = []
     for tag in _SHEET.findall(archive.read("xl/workbook.xml")):
-        sheet = attributes(tag)
+        sheet = _attributes(tag)
         reference = next((value for key, value in sheet.items() if key.endswith(":id")), None)
         if reference in targets:
             parts.append((sheet.get("name", ""), targets[reference]))
     return parts
 
 
-def _unescape(text: str) -> str:
-    from html import unescape
-
-    return unescape(text)
+def _attributes(tag: bytes) -> dict[str, str]:
+    return {
+        key.decode("utf-8", "replace"): unescape((double or single).decode("utf-8", "replace"))
+        for key, double, single in _ATTRIBUTE.findall(tag)
+    }
 
 
 def _scan_sheet(archive: zipfile.ZipFile, part: str, settings: Settings) -> list[Broken]:
@@ -418,7 +417,7 @@ def _broken_cells(piece: bytes) -> Iterator[Broken]:
             continue
         if address := re.search(rb"r=\"([A-Z]+)([0-9]+)\"", attributes):
             text = value[1] if is_error and value else b"=" + formula[1] if formula else b""
-            yield Broken(int(address[2]) - 1, _column_index(address[1]), _unescape(text.decode("utf-8", "replace")))
+            yield Broken(int(address[2]) - 1, _column_index(address[1]), unescape(text.decode("utf-8", "replace")))
 
 
 def _column_index(letters: bytes) -> int:
@@ -494,29 +493,17 @@ def _read_text(content: bytes, settings: Settings) -> list[Sheet]:
     head = text.lstrip()[:1000].lower()
     if head.startswith(("<html", "<!doctype html", "<table")):
         raise _unsupported("HTML")
-    if head.startswith("<?xml") or head.startswith("<"):
+    if head.startswith("<"):
         raise _unsupported("XML")
     if not head:
-        raise UnreadableFile("tệp không có nội dung", "the file has no content")
+        raise UnreadableFileError("tệp không có nội dung", "the file has no content")
     if head[0] in "[{":
         return _read_json(text, settings)
     return _read_csv(text, settings)
 
 
 def _decode(content: bytes) -> str:
-    for mark, encoding in (
-        (b"\xef\xbb\xbf", "utf-8-sig"),
-        (b"\xff\xfe", "utf-16"),
-        (b"\xfe\xff", "utf-16"),
-    ):
-        if content.startswith(mark):
-            break
-    else:
-        sample = content[:4096]
-        if sample.count(0) > len(sample) // 8:  # every other byte of Latin text in UTF-16
-            encoding = "utf-16-le" if sample[1::2].count(0) >= sample[::2].count(0) else "utf-16-be"
-        else:
-            encoding = "utf-8"
+    encoding = _encoding(content)
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -525,14 +512,24 @@ def _decode(content: bytes) -> str:
         try:
             text = content.decode("cp1258")
         except UnicodeDecodeError:
-            raise UnreadableFile(
+            raise UnreadableFileError(
                 "bảng mã không nhận ra; hãy lưu CSV dạng UTF-8", "unknown text encoding; save the CSV as UTF-8"
             ) from error
     sample_text = text[:4096]
     controls = sum(unicodedata.category(letter) == "Cc" and letter not in "\t\r\n\x0b\x0c" for letter in sample_text)
     if controls > len(sample_text) // 50:
-        raise UnreadableFile("định dạng không nhận ra", "unknown file format")
+        raise UnreadableFileError("định dạng không nhận ra", "unknown file format")
     return text
+
+
+def _encoding(content: bytes) -> str:
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if content.startswith(mark):
+            return encoding
+    sample = content[:4096]
+    if sample.count(0) > len(sample) // 8:  # every other byte of Latin text in UTF-16
+        return "utf-16-le" if sample[1::2].count(0) >= sample[::2].count(0) else "utf-16-be"
+    return "utf-8"
 
 
 def _read_csv(text: str, settings: Settings) -> list[Sheet]:
@@ -541,10 +538,10 @@ def _read_csv(text: str, settings: Settings) -> list[Sheet]:
     numbers: list[int] = []
     width = 0
 
-    def records(strict: bool, quoting: int) -> Iterator[list[str]]:
+    def records(quoting: Literal[0, 3]) -> Iterator[list[str]]:
         nonlocal width
         numbers.clear()
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict, quoting=quoting)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, quoting=quoting)
         line = 1
         for record in reader:
             numbers.append(line)
@@ -555,14 +552,14 @@ def _read_csv(text: str, settings: Settings) -> list[Sheet]:
             yield record
 
     try:
-        columns = _columns(records(True, csv.QUOTE_MINIMAL))
+        columns = _columns(records(csv.QUOTE_MINIMAL))
     except csv.Error as error:
         # A stray quotation mark: harmless if every line has its cells without regard to quotes, else a loss of rows.
         line = (numbers[-1] + 1) if numbers else 1
-        widths = Counter(len(record) for record in records(True, csv.QUOTE_NONE) if any(record))
+        widths = Counter(len(record) for record in records(csv.QUOTE_NONE) if any(record))
         if len(widths) != 1:
             raise _damaged(f"dấu nháy kép không khớp ở dòng {line} (unbalanced quotation mark, line {line})") from error
-        columns = _columns(records(True, csv.QUOTE_NONE))
+        columns = _columns(records(csv.QUOTE_NONE))
     return [Sheet(name="", columns=columns, row_numbers=pl.Series(numbers, dtype=pl.Int32))]
 
 
