@@ -2,9 +2,10 @@
 
 The only module that knows Great Expectations. How it is used, and why:
 
-* One checkpoint per data set and run, over a batch pinned to the submissions judged: a temporary table with their rows
-  and what the rules need of their submissions. It lives in one database session, which Great Expectations is handed
-  instead of an address: nothing of it outlives a kill, and no password reaches a file of Great Expectations.
+* One checkpoint per data set and run, over a batch pinned to the submissions judged: a temporary view of their rows in
+  `raw`, which never change, and of what the rules need of their submissions. It lives in one database session, which
+  Great Expectations is handed instead of an address: nothing of it outlives a kill, no password reaches a file of Great
+  Expectations, nothing is copied, and scans may run in parallel (a temporary table took a third longer).
 * Results are boolean, with the query of the failing rows beside each: Great Expectations makes that query from the very
   condition that it judged, and only those of failed expectations run. So every failing row comes back (its own lists
   end at 200 rows and cost two scans per expectation, failed or not), and no stored result or Data Docs page holds a
@@ -19,8 +20,6 @@ The gate raises `GateError` rather than pass what it did not judge.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -40,38 +39,21 @@ from great_expectations.expectations.metrics.map_metric_provider import (
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.query_metric_provider import QueryMetricProvider
 from psycopg import sql
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from expectations.findings import Failure, write_findings
 from expectations.suites import PROJECT_DIR, SUITES_DIR
-from ingestion.contract import Column, Contract, load_contracts
-from ingestion.ops import IN_FORCE_STATUSES
+from expectations.verdict import Verdict, decide, verdicts
+from ingestion.contract import Contract, load_contracts
 from ingestion.period import Period
-from ingestion.rule import load_rules
 
-_BATCH = "landed"  # the pinned rows, a temporary table of the judging session
+_BATCH = "landed"  # the temporary view of the rows to judge
 _ROW_KEY = ["submission_id", "sheet_name", "row_number"]
-_ROWS_PER_FETCH = 5_000  # bounds the memory, however many rows fail
-_HIDDEN = ("(không hiển thị)", "(not shown)")  # messages are read in shared places: no name, no identity number
-_FINDING_COLUMNS = (
-    *("submission_id", "found_by", "rule", "severity", "sheet_name", "row_number", "column_name", "cell", "value"),
-    *("message_vi", "message_en"),
-)
 
 
 class GateError(RuntimeError):
     """The gate could not judge; nothing was decided and the reports stay `received`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one report. `held_row_count` rows have a critical finding; `finding_count` includes reading."""
-
-    submission_id: int
-    status_code: str
-    row_count: int
-    held_row_count: int
-    finding_count: int
 
 
 class ColumnCellsFilled(ColumnMapMetricProvider):  # type: ignore[misc]
@@ -140,16 +122,6 @@ class _Report:
     row_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """A failed expectation, and the query of its rows."""
-
-    rule: str
-    severity: str
-    column: str | None
-    query: str
-
-
 def pending(url: str) -> dict[str, list[int]]:
     """Reports that await judgement: submission ids by data set, in the order in which they came. `url` is libpq's."""
     with psycopg.connect(url) as connection:
@@ -175,12 +147,12 @@ def judge(dataset: str, submission_ids: Sequence[int], *, url: str, home: Path) 
         if judged:
             _pin_batch(session, contract, judged)
             failures = _validate(session, dataset, judged, home)
-            ledger.execute(
-                "delete from ops.finding where found_by = 'judge' and submission_id = any(%s)", [list(judged)]
-            )
-            _write_findings(ledger, session, contract, failures)
-            _decide(ledger, contract, judged)
-        return _verdicts(ledger, submission_ids)
+            try:
+                write_findings(ledger, session, contract, list(judged), failures)
+            except (psycopg.Error, LookupError) as error:
+                raise GateError(f"{dataset}: the failing rows could not be told: {type(error).__name__}") from error
+            decide(ledger, dataset, {report.submission_id: report.row_count for report in judged.values()})
+        return verdicts(ledger, submission_ids)
 
 
 def build_data_docs(home: Path) -> Path:
@@ -206,13 +178,12 @@ def _received(ledger: psycopg.Connection[Any], dataset: str, submission_ids: Seq
 
 
 def _pin_batch(session: psycopg.Connection[Any], contract: Contract, reports: Mapping[int, _Report]) -> None:
-    """Copy the rows of these reports, with what the rules need of their submissions, into the session's batch."""
+    """Define the batch: the rows of these reports with what rules need of their submissions; all rows must be there."""
     ids = list(reports)
     starts = [Period.parse(report.period_code).start for report in reports.values()]
-    session.execute("set temp_buffers = '128MB'")
     session.execute(
         sql.SQL(
-            "create temporary table {batch} as"
+            "create temporary view {batch} as"
             " select r.*, s.sender_code, s.period_code, p.period_start, s.period_end, s.standard_code, u.unread_columns"
             " from {raw} as r"
             " join ops.submission as s on r.submission_id = s.submission_id"
@@ -221,6 +192,7 @@ def _pin_batch(session: psycopg.Connection[Any], contract: Contract, reports: Ma
             " left join (select submission_id, sheet_name, row_number, array_agg(column_name) as unread_columns"
             " from raw.unread_cell where submission_id = any({ids}) group by 1, 2, 3) as u"
             " on r.submission_id = u.submission_id and r.sheet_name = u.sheet_name and r.row_number = u.row_number"
+            " where r.submission_id = any({ids})"
         ).format(
             batch=sql.Identifier(_BATCH),
             raw=sql.Identifier("raw", contract.dataset),
@@ -245,7 +217,7 @@ def _pin_batch(session: psycopg.Connection[Any], contract: Contract, reports: Ma
 
 def _validate(
     session: psycopg.Connection[Any], dataset: str, reports: Mapping[int, _Report], home: Path
-) -> list[_Failure]:
+) -> list[Failure]:
     """Run the checkpoint of the data set over the batch; returns what failed. The result is kept for the Data Docs."""
     context = _context(home)
     try:
@@ -279,7 +251,7 @@ def _validate(
     return list(_failures(dataset, expected, result.results))
 
 
-def _failures(dataset: str, expected: set[str], results: Sequence[Any]) -> Iterator[_Failure]:
+def _failures(dataset: str, expected: set[str], results: Sequence[Any]) -> Iterator[Failure]:
     """The failed expectations of a validation. GateError if one threw, or if they are not those of the suite."""
     judged = {result.expectation_config.id for result in results}
     for result in results:
@@ -295,7 +267,7 @@ def _failures(dataset: str, expected: set[str], results: Sequence[Any]) -> Itera
         if not query:
             raise GateError(f"{dataset}: {_name(result)} failed without telling its rows")
         config = result.expectation_config
-        yield _Failure(
+        yield Failure(
             rule=config.meta["rule"],
             severity=config.severity.value,
             column=config.meta["column"],
@@ -313,168 +285,6 @@ def _name(result: Any) -> str:
     """The expectation of a result, for people: rule and column."""
     meta = result.expectation_config.meta
     return " of ".join(filter(None, [meta["rule"], meta["column"]]))
-
-
-def _write_findings(
-    ledger: psycopg.Connection[Any],
-    session: psycopg.Connection[Any],
-    contract: Contract,
-    failures: Sequence[_Failure],
-) -> None:
-    """One finding per failing cell, streamed from the batch into the ledger."""
-    letters = {
-        (submission_id, sheet_name, column_name): letter
-        for submission_id, sheet_name, column_name, letter in session.execute(
-            sql.SQL(
-                "select submission_id, sheet_name, column_name, column_letter from raw.column_position"
-                " where submission_id in (select submission_id from {})"
-            ).format(sql.Identifier(_BATCH))
-        )
-    }
-    statement = sql.SQL("copy ops.finding ({}) from stdin").format(
-        sql.SQL(", ").join(map(sql.Identifier, _FINDING_COLUMNS))
-    )
-    with ledger.cursor() as cursor, cursor.copy(statement) as copy:
-        for failure in failures:
-            with session.transaction(), session.cursor(name="failing_rows", row_factory=dict_row) as rows:
-                rows.itersize = _ROWS_PER_FETCH
-                try:
-                    rows.execute(failure.query.encode())
-                except psycopg.Error as error:
-                    raise GateError(f"{contract.dataset}: the rows of {failure.rule} could not be read") from error
-                for row in rows:
-                    copy.write_row(_finding(contract, failure, row, letters))
-
-
-def _finding(
-    contract: Contract, failure: _Failure, row: dict[str, Any], letters: Mapping[tuple[int, str, str], str]
-) -> tuple[object, ...]:
-    """The finding of one failing row, in the order of `_FINDING_COLUMNS`."""
-    rule = load_rules()[row.get("rule") or failure.rule]
-    column_name = failure.column or row["column_name"]
-    column = contract.column(column_name)
-    cell = row.get("cell")
-    letter = letters.get((row["submission_id"], row["sheet_name"], column_name))
-    if cell is None and letter is not None:
-        cell = f"{letter}{row['row_number']}"
-    value = row[column_name] if failure.column else row["value"]
-    expected = (row["expected_vi"], row["expected_en"]) if "expected_vi" in row else column.expected
-    fields = {"expected": expected} | row | {"value": value, "column": column.heading}
-    for name in row:
-        if name.endswith("_column"):
-            fields[name.removesuffix("_column")] = contract.column(row[name]).heading
-    if column.personal:
-        fields["value"] = _HIDDEN
-    known = {candidate.name: candidate for candidate in contract.columns}
-    message_vi, message_en = rule.message(
-        **{name: _shown(fields[name], known.get(name, column)) for name in rule.placeholders}
-    )
-    return (
-        row["submission_id"],
-        "judge",
-        rule.id,
-        failure.severity,
-        row["sheet_name"],
-        row["row_number"],
-        column_name,
-        cell,
-        _as_sent(value, column),
-        message_vi,
-        message_en,
-    )
-
-
-def _decide(ledger: psycopg.Connection[Any], contract: Contract, reports: Mapping[int, _Report]) -> None:
-    """Accept or reject each report, close its books, and let the latest accepted revision count."""
-    ids = list(reports)
-    limit = load_rules()["too_many_held"]
-    if limit.threshold is None:
-        raise GateError("rule too_many_held has no threshold")
-    held = dict(
-        ledger.execute(
-            "select submission_id, count(*) from ops.held_row where submission_id = any(%s) group by submission_id",
-            [ids],
-        ).fetchall()
-    )
-    found = {
-        submission_id
-        for (submission_id,) in ledger.execute(
-            "select distinct submission_id from ops.finding where submission_id = any(%s)", [ids]
-        )
-    }
-    for report in reports.values():
-        held_rows = held.get(report.submission_id, 0)
-        rejected = held_rows > limit.threshold * report.row_count
-        if rejected:
-            _reject(ledger, report, held_rows)
-        status_code = (
-            "rejected" if rejected else "accepted_with_findings" if report.submission_id in found else "accepted"
-        )
-        ledger.execute(
-            "update ops.submission set status_code = %s, held_row_count = %s, judged_at = now()"
-            " where submission_id = %s",
-            [status_code, held_rows, report.submission_id],
-        )
-        ledger.execute(
-            "insert into ops.conservation (submission_id, rows_in_file, rows_loaded, rows_held) values (%s, %s, %s, %s)"
-            " on conflict (submission_id) do update set rows_in_file = excluded.rows_in_file,"
-            " rows_loaded = excluded.rows_loaded, rows_held = excluded.rows_held",
-            [report.submission_id, report.row_count, report.row_count, report.row_count if rejected else held_rows],
-        )
-    # A report judged late may already have a later revision in force: the highest accepted revision counts.
-    ledger.execute(
-        "update ops.submission as earlier set status_code = 'superseded'"
-        " from ops.submission as later"
-        " where earlier.dataset = %(dataset)s and later.dataset = %(dataset)s"
-        " and earlier.status_code = any(%(in_force)s) and later.status_code = any(%(in_force)s)"
-        " and earlier.sender_code = later.sender_code and earlier.period_code = later.period_code"
-        " and earlier.standard_code = later.standard_code and earlier.revision < later.revision",
-        {"dataset": contract.dataset, "in_force": list(IN_FORCE_STATUSES)},
-    )
-
-
-def _reject(ledger: psycopg.Connection[Any], report: _Report, held_rows: int) -> None:
-    """Say that the report is refused because too many of its rows are held."""
-    rule = load_rules()["too_many_held"]
-    fields = {
-        "held": held_rows,
-        "total": report.row_count,
-        "limit": f"{(rule.threshold or Decimal(0)) * 100:.0f}",
-    }
-    message_vi, message_en = rule.message(**fields)
-    ledger.execute(
-        "insert into ops.finding (submission_id, found_by, rule, severity, message_vi, message_en)"
-        " values (%s, 'judge', %s, %s, %s, %s)",
-        [report.submission_id, rule.id, rule.severity, message_vi, message_en],
-    )
-
-
-def _verdicts(ledger: psycopg.Connection[Any], submission_ids: Sequence[int]) -> list[Verdict]:
-    with ledger.cursor(row_factory=class_row(Verdict)) as cursor:
-        return cursor.execute(
-            "select submission_id, status_code, row_count, held_row_count,"
-            " (select count(*) from ops.finding as f where f.submission_id = s.submission_id) as finding_count"
-            " from ops.submission as s where submission_id = any(%s) order by submission_id",
-            [list(submission_ids)],
-        ).fetchall()
-
-
-def _shown(value: object, column: Column) -> object:
-    """A value as a message shows it: codes by their names, lists as senders write them; the rule knows the rest."""
-    if isinstance(value, list):
-        return "; ".join(str(_shown(item, column)) for item in value)
-    return column.codes.labels.get(value, value) if column.codes and isinstance(value, str) else value
-
-
-def _as_sent(value: object, column: Column) -> str | None:
-    """A typed value as text, as a sender would write it: a date by day first, money in full; None stays None."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "x" if value else ""
-    if isinstance(value, date):
-        return f"{value:%d/%m/%Y}"
-    return f"{value:f}" if isinstance(value, Decimal) else str(_shown(value, column))
 
 
 def _store(home: Path) -> Path:
