@@ -18,6 +18,7 @@ The only module that knows Great Expectations. How it is used, and why:
 The gate raises `GateError` rather than pass what it did not judge.
 """
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ from ingestion.contract import Contract, load_contracts
 from ingestion.period import Period
 
 _BATCH = "landed"  # the temporary view of the rows to judge
+_ONE_CONTEXT = threading.Lock()  # Great Expectations keeps one project per process
+_VALIDATIONS_KEPT = 10  # per data set
 _ROW_KEY = ["submission_id", "sheet_name", "row_number"]
 
 
@@ -146,7 +149,8 @@ def judge(dataset: str, submission_ids: Sequence[int], *, url: str, home: Path) 
         judged = _received(ledger, dataset, submission_ids)
         if judged:
             _pin_batch(session, contract, judged)
-            failures = _validate(session, dataset, judged, home)
+            with _ONE_CONTEXT:
+                failures = _validate(session, dataset, judged, home)
             try:
                 write_findings(ledger, session, contract, list(judged), failures)
             except (psycopg.Error, LookupError) as error:
@@ -156,8 +160,21 @@ def judge(dataset: str, submission_ids: Sequence[int], *, url: str, home: Path) 
 
 
 def build_data_docs(home: Path) -> Path:
-    """Build the Data Docs of every validation kept in this state folder; returns their first page."""
-    _context(home).build_data_docs()
+    """Build the Data Docs of the last validations of each data set in this state folder; returns their first page.
+
+    Older validations are removed, for building costs by page; `ops.finding` keeps what they found.
+    """
+    context = _context(home)
+    store = context.validation_results_store
+    latest: dict[str, list[Any]] = {}
+    for key in sorted(store.list_keys(), key=lambda key: key.run_id.run_time, reverse=True):
+        latest.setdefault(key.expectation_suite_identifier.name, []).append(key)
+    outdated = [key for keys in latest.values() for key in keys[_VALIDATIONS_KEPT:]]
+    for key in outdated:
+        store.remove_key(key)
+    if outdated:
+        context.clean_data_docs()
+    context.build_data_docs()
     return _store(home) / "data_docs" / "index.html"
 
 

@@ -55,7 +55,11 @@ from (
         b.income_per_capita is not null
         and (
             b.unread_columns is null
-            or not exists (select from unnest(b.unread_columns) as c (name) where c.name like 'dep\_%')
+            or not exists (
+                select 1
+                from unnest(b.unread_columns) as c (name)
+                where c.name like 'dep\_%'
+            )
         )
 ) as derived
 where class_reported <> class_derived

@@ -822,6 +822,24 @@ def test_two_judges_at_once_give_one_verdict(warehouse: Warehouse) -> None:
     assert len(warehouse.findings(submission_id)) == 1
 
 
+def test_data_sets_judged_at_once_do_not_mix(warehouse: Warehouse) -> None:
+    reports = {
+        "household_review": warehouse.submit("household_review", [household(1, **BAD), *others(4)]),
+        "credit_loan": warehouse.submit("credit_loan", [loan(1)], sender="nhcsxh", period="2022-Q3"),
+        "commune_profile": warehouse.submit("commune_profile", [profile(1)]),
+    }
+    judges = [threading.Thread(target=warehouse.judge, args=report) for report in reports.items()]
+    for thread in judges:
+        thread.start()
+    for thread in judges:
+        thread.join()
+    assert {dataset: warehouse.status(submission_id) for dataset, submission_id in reports.items()} == {
+        "household_review": "accepted_with_findings",
+        "credit_loan": "accepted",
+        "commune_profile": "accepted",
+    }
+
+
 # --- what Great Expectations leaves ----------------------------------------------------------------------------------
 
 
@@ -850,6 +868,19 @@ def test_what_is_kept_lies_in_the_home_and_holds_no_value_of_a_report(warehouse:
     other = tmp_path / "other"
     build_data_docs(other)
     assert [path for path in files(other) if "validations" in path.parts] == []
+
+
+def test_data_docs_keep_the_last_validations(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "_VALIDATIONS_KEPT", 2)
+    for revision in (1, 2, 3):
+        warehouse.judge("household_review", warehouse.submit("household_review", [household(1)], revision=revision))
+        warehouse.judge("commune_profile", warehouse.submit("commune_profile", [profile(1)], revision=revision))
+    page = build_data_docs(warehouse.home)
+    kept = [path for path in files(warehouse.home / "gx" / "validations") if path.suffix == ".json"]
+    shown = [path for path in files(page.parent / "validations") if path.suffix == ".html"]
+    assert len(kept) == len(shown) == 4
+    newest = warehouse.one("select max(submission_id) from ops.submission")
+    assert any(str(newest[0]) in str(path) for path in kept)
 
 
 def test_the_gate_sends_nothing_about_itself() -> None:
