@@ -12,11 +12,13 @@ from functools import lru_cache
 
 import polars as pl
 
-from ingestion.contract import Column, Contract, heading_key
+from ingestion.contract import Column, Contract
+from ingestion.contract import heading_key as _heading_key
 from ingestion.period import Period
 from ingestion.text import fold
 from ingestion.workbook import Sheet
 
+heading_key = lru_cache(maxsize=20_000)(_heading_key)  # the same headings come in every file
 _WINDOW = 60  # headings stand in the first rows
 _DEEPEST_HEADING = 4
 _SHARE_WITH_KEY = 0.4

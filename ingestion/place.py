@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from operator import itemgetter
 from typing import Literal, cast
 
 from ingestion.settings import REFERENCE_DIR
@@ -127,17 +128,14 @@ def _parent_key(unit: AdminUnit) -> str:
 
 @lru_cache(maxsize=1)
 def _all_units() -> tuple[AdminUnit, ...]:
+    day = lru_cache(lambda text: date.fromisoformat(text) if text else None)
     with (REFERENCE_DIR / "admin_unit.csv").open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        fields = ("code", "level", "name", "parent_code", "valid_from", "valid_to")
+        pick = itemgetter(*map(next(reader).index, fields))
         return tuple(
-            AdminUnit(
-                code=row["code"],
-                level=cast(Level, row["level"]),
-                name=row["name"],
-                parent_code=row["parent_code"],
-                valid_from=date.fromisoformat(row["valid_from"]) if row["valid_from"] else None,
-                valid_to=date.fromisoformat(row["valid_to"]) if row["valid_to"] else None,
-            )
-            for row in csv.DictReader(file)
+            AdminUnit(code, cast(Level, level), name, parent_code, day(valid_from), day(valid_to))
+            for code, level, name, parent_code, valid_from, valid_to in map(pick, reader)
         )
 
 

@@ -316,6 +316,7 @@ _SHEET = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATIONSHIP = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")
 _ATTRIBUTE = re.compile(rb"([\w:]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _DIMENSION = re.compile(rb"<(?:\w+:)?dimension\s+ref=[\"'](?:[A-Z]+[0-9]+:)?([A-Z]+)([0-9]+)[\"']")
+_WORKSHEET = re.compile(rb"(<(?:\w+:)?)worksheet\b")
 _WIDE_CELL = re.compile(rb"r=\"[A-Z]{3}[0-9]")
 _CELL = re.compile(rb"<(?:\w+:)?c\s([^>]*)(?<!/)>(.*?)</(?:\w+:)?c>", re.DOTALL)
 _FILLED_CELL = re.compile(rb"<(?:\w+:)?c\s[^>]*?r=\"([A-Z]+)([0-9]+)\"[^>]*(?<!/)>(?!</)")
@@ -375,14 +376,17 @@ def _attributes(tag: bytes) -> dict[str, str]:
 
 def _scan_sheet(archive: zipfile.ZipFile, part: str, settings: Settings) -> list[Broken]:
     broken: list[Broken] = []
-    last_row, wide, dimension = 0, False, None
+    last_row, wide, dimension, prefix = 0, False, None, b"<"
     for position, piece in enumerate(_cell_pieces(archive, part)):
-        if position == 0 and (match := _DIMENSION.search(piece)):
-            dimension = int(match[2]), _column_index(match[1]) + 1
-        if start := _ROW_NUMBER.search(piece, max(piece.rfind(b"<row "), piece.rfind(b":row "), 0)):
+        if position == 0:
+            if match := _DIMENSION.search(piece):
+                dimension = int(match[2]), _column_index(match[1]) + 1
+            if match := _WORKSHEET.search(piece):
+                prefix = match[1]
+        if start := _ROW_NUMBER.search(piece, max(piece.rfind(prefix + b"row "), 0)):
             last_row = int(start[1])
         wide = wide or _WIDE_CELL.search(piece) is not None
-        if b't="e"' in piece or b"</f>" in piece or b":f>" in piece:
+        if b't="e"' in piece or prefix + b"f" in piece:
             broken.extend(_broken_cells(piece))
     rows, columns = dimension or (last_row, 0)
     if not columns or rows < last_row or (wide and columns <= 702) or rows * columns > settings.max_cells:
@@ -683,12 +687,12 @@ def _columns(rows: Iterator[list[Any]], width: int = 0) -> list[Cells]:
 def _cells(values: tuple[Any, ...]) -> Cells:
     height = len(values)
     try:
-        return Cells(height, text=_clean(pl.Series(values, dtype=pl.String, strict=True)))
+        return Cells(height, text=pl.Series(values, dtype=pl.String, strict=True))
     except TypeError:
         pass
     kinds = set(map(type, values))
     if kinds == {float}:
-        return Cells(height, number=_finite(pl.Series(values, dtype=pl.Float64)))
+        return Cells(height, number=pl.Series(values, dtype=pl.Float64))
     numbers: list[float | None] = [None] * height
     texts: list[str | None] = [None] * height
     moments: list[datetime | None] = [None] * height
@@ -711,38 +715,30 @@ def _cells(values: tuple[Any, ...]) -> Cells:
             texts[index] = str(value)  # an integer longer than a float can hold
     return Cells(
         height,
-        text=_clean(pl.Series(texts, dtype=pl.String)) if kinds & {str, time, timedelta, int} else None,
-        number=_finite(pl.Series(numbers, dtype=pl.Float64)) if kinds & {float, int} else None,
+        text=pl.Series(texts, dtype=pl.String) if kinds & {str, time, timedelta, int} else None,
+        number=pl.Series(numbers, dtype=pl.Float64) if kinds & {float, int} else None,
         moment=pl.Series(moments, dtype=pl.Datetime("us")) if kinds & {date, datetime} else None,
         truth=pl.Series(truths, dtype=pl.Boolean) if bool in kinds else None,
     )
 
 
-def _clean(texts: pl.Series) -> pl.Series:
-    trimmed = texts.str.strip_chars()
-    return trimmed.set(trimmed == "", None) if (trimmed == "").any() else trimmed
-
-
-def _finite(numbers: pl.Series) -> pl.Series:
-    return numbers.fill_nan(None)
-
-
 def _joined(parts: list[Cells], height: int) -> Cells:
-    if len(parts) == 1:
-        return parts[0]
     kinds: dict[str, pl.Series | None] = {}
     for kind in ("text", "number", "moment", "truth"):
-        dtypes = [series.dtype for part in parts if (series := getattr(part, kind)) is not None]
-        kinds[kind] = (
-            pl.concat(
-                [
-                    series
-                    if (series := getattr(part, kind)) is not None
-                    else pl.repeat(None, part.height, dtype=dtypes[0], eager=True)
-                    for part in parts
-                ]
-            )
-            if dtypes
-            else None
+        series = [getattr(part, kind) for part in parts]
+        dtype = next((found.dtype for found in series if found is not None), None)
+        if dtype is None:
+            continue
+        whole = pl.concat(
+            [
+                pl.repeat(None, part.height, dtype=dtype, eager=True) if found is None else found
+                for part, found in zip(parts, series, strict=True)
+            ]
         )
+        if kind == "text":
+            trimmed = pl.lit(whole).str.strip_chars()
+            whole = pl.select(pl.when(trimmed != "").then(trimmed)).to_series()
+        kinds[kind] = whole.fill_nan(None) if kind == "number" else whole
+        if whole.null_count() == height:
+            kinds[kind] = None
     return Cells(height, **kinds)
