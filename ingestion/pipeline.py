@@ -95,14 +95,21 @@ def load_reference_lists(night_id: str) -> Counts:
 
 
 def batches(inbox: str | None = None) -> list[Counts]:
-    """What lies in the inbox: one `{"sender": …, "inbox": …}` per sender, whose files one task reads in order."""
-    from ingestion.receive import incoming_files
+    """What lies in the inbox: one `{"sender", "inbox", "senders"}` per sender, whose files one task reads in order."""
+    from ingestion.receive import incoming_files, known_senders
+    from ingestion.warehouse import create_engine
 
     folder = Path(inbox) if inbox else get_settings().inbox_dir
     if inbox is None:
         folder.mkdir(parents=True, exist_ok=True)
-    senders = sorted({file.sender_code for file in incoming_files(folder)})
-    return [{"sender": sender, "inbox": str(folder)} for sender in senders]
+    files = list(incoming_files(folder))
+    engine = create_engine(warehouse_url())
+    senders = known_senders(files, engine)
+    engine.dispose()
+    return [
+        {"sender": sender, "inbox": str(folder), "senders": senders}
+        for sender in sorted({file.sender_code for file in files})
+    ]
 
 
 def receive_batch(batch: Counts, night_id: str) -> Counts:
@@ -124,7 +131,7 @@ def receive_batch(batch: Counts, night_id: str) -> Counts:
                     continue
                 counts["files"] += 1
                 try:
-                    receipts = receive_file(file, engine, get_settings())
+                    receipts = receive_file(file, engine, get_settings(), batch["senders"])
                 except Exception as error:  # noqa: BLE001 - whatever it is, the neighbours go on
                     place = f"{file.sender_code}/{file.period_code}/{file.file_name}"
                     log.error(

@@ -199,6 +199,13 @@ def sender_unit(sender_code: str, day: date) -> AdminUnit | None:
     return find_unit(level, code, day) if level else None
 
 
+def province_of_senders(sender_codes: Iterable[str], day: date) -> str | None:
+    """Code of the one province whose districts or communes these senders are on this day; None if none or several."""
+    units = (sender_unit(code, day) for code in sender_codes)
+    provinces = {province_of(unit, day) for unit in units if unit is not None}
+    return provinces.pop() if len(provinces) == 1 else None
+
+
 def names_of(units: Iterable[AdminUnit]) -> str:
     """Units as a message names them: `Xã Đồng Tân (07813)`."""
     return ", ".join(f"{unit.name} ({unit.code})" for unit in units)

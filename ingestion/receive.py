@@ -8,7 +8,7 @@ not at all, and running again after a kill at any moment gives the same result.
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ingestion.load import load_report
 from ingestion.ops import Submission, now
+from ingestion.period import Period
+from ingestion.place import province_of_senders
 from ingestion.read import Report, read_file
 from ingestion.settings import Settings, code_version
 
@@ -111,8 +113,19 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def receive_file(file: IncomingFile, engine: sa.Engine, settings: Settings) -> list[Receipt]:
+def known_senders(files: Iterable[IncomingFile], engine: sa.Engine) -> list[str]:
+    """Codes of all senders of these files and of earlier ones, sorted: they tell which province the home serves."""
+    with engine.connect() as connection:
+        earlier = connection.scalars(sa.select(Submission.sender_code).distinct()).all()
+    return sorted({*earlier, *(file.sender_code for file in files)})
+
+
+def receive_file(
+    file: IncomingFile, engine: sa.Engine, settings: Settings, senders: Iterable[str] = ()
+) -> list[Receipt]:
     """Archive, read and load one file; one receipt per report found in it (one also for a file without a report).
+
+    Communes that an agency names are looked up in the province of the settings, else in that of the `senders` known.
 
     The same bytes from the same sender for the same period are duplicates of what they were the first time: one
     duplicate submission per earlier one and file name is noted, and nothing else changes. Only a file of which
@@ -132,7 +145,7 @@ def receive_file(file: IncomingFile, engine: sa.Engine, settings: Settings) -> l
             sender_code=file.sender_code,
             period_code=file.period_code,
             file_name=file.file_name,
-            province=settings.province,
+            province=settings.province or _province(file, senders),
         )
         known = {(row.dataset, row.sheet_name): row for row in earlier if row.revision or row.status_code == "rejected"}
         receipts = []
@@ -144,6 +157,14 @@ def receive_file(file: IncomingFile, engine: sa.Engine, settings: Settings) -> l
                 receipts.append(_load(connection, file, sha256, report))
                 _supersede_rejected(connection, report, earlier)
         return receipts
+
+
+def _province(file: IncomingFile, senders: Iterable[str]) -> str | None:
+    try:
+        day = Period.parse(file.period_code).end
+    except ValueError:  # the reader tells the sender
+        return None
+    return province_of_senders(senders, day)
 
 
 def _sheets(report: Report) -> str:
