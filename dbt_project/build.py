@@ -117,7 +117,8 @@ def _invoke(url: str, layer: str, arguments: list[str]) -> tuple[NodeResult, ...
             if not parsed.success:
                 raise BuildError(layer, [], f"the project cannot be parsed: {parsed.exception}")
             _manifests[database] = parsed.result
-        done = dbtRunner(manifest=_manifests[database]).invoke([*_common_arguments(), *arguments, *_places()])
+        # A copy: dbt writes resolved foreign keys into the manifest that it runs, and cannot read them a second time.
+        done = dbtRunner(manifest=_manifests[database].deepcopy()).invoke([*_common_arguments(), *arguments, *_places()])
     nodes = tuple(_node_result(result) for result in getattr(done.result, "results", ()))
     if not done.success:
         failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]

@@ -96,13 +96,13 @@ def test_households_by_commune(query: Query) -> None:
     figures = query(
         """
         select
-            p.review_year::text, p.commune_code, p.district_code,
+            p.year::text, p.commune_code, p.district_code,
             count(*) filter (where r.class_code = 'poor')::numeric,
             count(*) filter (where r.class_code = 'near_poor')::numeric,
             count(r.household_code)::numeric, p.household_count::numeric
         from mart.fct_commune_profile p
         left join mart.fct_household_review r
-            on r.commune_code = p.commune_code and r.review_year = p.review_year
+            on r.commune_code = p.commune_code and r.review_year = p.year
         group by 1, 2, 3, p.household_count
         order by 1, 2
         """
