@@ -11,7 +11,7 @@ submissions whose rows don't add up; correct the cause, then clear the failed ta
 again.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, chain, dag, task
@@ -26,7 +26,6 @@ NIGHT = (
 
 @dag(
     schedule=[JUDGED],
-    start_date=datetime(2025, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     default_args={"owner": "data-engineering", "retries": 1, "retry_delay": timedelta(seconds=5)},

@@ -11,7 +11,7 @@ nothing to judge.
 the mapped task with the data set's name, then clear it. The reports of that data set stay as received until then.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, TriggerRule, dag, task
@@ -26,7 +26,6 @@ NIGHT = (
 
 @dag(
     schedule=[RECEIVED],
-    start_date=datetime(2025, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     default_args={"owner": "data-engineering", "retries": 2, "retry_delay": timedelta(seconds=5)},

@@ -13,7 +13,7 @@ the log of the mapped task with the sender's name; when the cause is gone, clear
 what was received already is not received again.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -25,8 +25,7 @@ NIGHT = "{{ params.night_id or run_id }}"
 
 @dag(
     schedule=CronTriggerTimetable("0 20 * * *", timezone="Asia/Ho_Chi_Minh"),
-    start_date=datetime(2025, 1, 1, tzinfo=UTC),
-    catchup=False,
+    catchup=False,  # and no start date: a new home waits for its first night, instead of making up for the last one
     max_active_runs=1,
     default_args={"owner": "data-engineering", "retries": 2, "retry_delay": timedelta(seconds=5)},
     params={

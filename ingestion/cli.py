@@ -23,6 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="An array of objects, whose
 Sender = Annotated[str | None, typer.Option(help="Only this sender, e.g. huyen-213.")]
 Period = Annotated[str | None, typer.Option(help="Only this period, e.g. 2022, 2022-S1 or 2022-Q3.")]
 Dataset = Annotated[str | None, typer.Option(help="Only this data set, e.g. household_review.")]
+_MESSAGE = 500  # most characters of an error on the screen; the log has the rest
 Limit = Annotated[int, typer.Option(help="Most lines shown on the screen; --json gives all.", min=1)]
 
 
@@ -412,14 +413,15 @@ def _print_night(console: "Console", done: "Night") -> None:
             console.print(published)
         else:
             console.print(f"Published: no change in {len(done.changes)} tables")
-    steps = table("Seconds", "step", "seconds")
-    for step in done.steps:
-        steps.add_row(f"{step.step} {step.subject}".strip(), f"{step.seconds:.1f}")
+    steps = table("Seconds", "step", "seconds", "tries")
+    for name, tries in done.seconds_by_step().items():
+        steps.add_row(name, f"{sum(tries):.1f}", "" if len(tries) == 1 else str(len(tries)))
     steps.add_row("Airflow's own", f"{done.seconds - done.work_seconds:.1f}")
     steps.add_row("the whole night", f"{done.seconds:.1f}")
     console.print(steps)
     for failure in done.failures:
-        console.print(f"FAILED {failure.step}: {failure.message}", markup=False)
+        message = failure.message if len(failure.message) <= _MESSAGE else f"{failure.message[:_MESSAGE]} …"
+        console.print(f"FAILED {failure.step}: {message}", markup=False)
         if failure.log:
             console.print(f"       log: {failure.log}", markup=False, soft_wrap=True)
     if not done.published:

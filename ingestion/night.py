@@ -82,6 +82,13 @@ class Night:
     changes: dict[str, dict[str, int]] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
+    def seconds_by_step(self) -> dict[str, list[float]]:
+        """Seconds of every try, by step and subject, in the order of the night."""
+        tries: dict[str, list[float]] = {}
+        for step in self.steps:
+            tries.setdefault(f"{step.step} {step.subject}".strip(), []).append(step.seconds)
+        return tries
+
     @property
     def work_seconds(self) -> float:
         """Seconds in which at least one step worked; the rest of the night was the scheduler's."""

@@ -249,16 +249,23 @@ class Airflow:
 
     def _stop(self) -> None:
         """End the components and all that they started: first ask them, then everything left, then end it."""
-        recorded = self._recorded().values()
-        leaders = [process for process in self._members() if any(process.pid == pid for pid, _ in recorded)]
-        for processes, act in ((leaders, "terminate"), (None, "terminate"), (None, "kill")):
-            for process in self._members() if processes is None else processes:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    getattr(process, act)()
-            psutil.wait_procs(self._members(), timeout=GRACE_SECONDS)
-            if not (left := self._members()):
-                return
-        raise AirflowError(f"these processes did not end: {', '.join(str(process.pid) for process in left)}")
+        pids = {pid for pid, _ in self._recorded().values()}
+        leaders = [process for process in self._members() if process.pid in pids]
+        _signal(leaders, psutil.Process.terminate, GRACE_SECONDS)  # the scheduler lets running tasks end meanwhile
+        _signal(self._members(), psutil.Process.terminate, 2)
+        _signal(self._members(), psutil.Process.kill, GRACE_SECONDS)
+        if left := self._members():
+            raise AirflowError(f"these processes did not end: {', '.join(str(process.pid) for process in left)}")
+
+
+def _signal(processes: list[psutil.Process], act: Callable[[psutil.Process], None], seconds: float) -> None:
+    """Do this to every process, then wait until they are gone, at most so long."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            act(process)
+    deadline = time.monotonic() + seconds
+    while any(map(_is_alive, processes)) and time.monotonic() < deadline:
+        time.sleep(0.05)  # psutil's own wait takes a process that nobody reaps for a living one
 
 
 def _is_made(pid: int, created: float) -> bool:
