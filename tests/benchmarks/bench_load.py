@@ -1,0 +1,122 @@
+"""How fast a workbook becomes rows of `raw`, against the floor and against the usual way.
+
+    python tests/benchmarks/bench_load.py [rows]
+
+The floor reads the sheet as text with fastexcel and copies it into a table of texts, and nothing more: no types, no
+codes, no addresses. The usual way is `pandas.read_excel` with openpyxl and `to_sql`, measured on a tenth of the rows
+and scaled. Each way runs in a process of its own, by turns, against one server; the median of the runs counts.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psycopg
+from bench_read import COLUMNS, write_workbook
+
+from ingestion.local.postgres import Server
+from ingestion.settings import Settings
+from ingestion.warehouse import prepare
+
+RUNS = 3
+_PROBE = """
+import json, resource, sys, time
+from pathlib import Path
+path, url, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+{imports}
+start = time.perf_counter()
+rows = {work}
+seconds = time.perf_counter() - start
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, rows]))
+"""
+FLOOR = """
+import io, fastexcel, polars, psycopg
+def floor():
+    frame = fastexcel.read_excel(path).load_sheet(0, header_row=None, dtypes="string").to_polars()
+    columns = ", ".join(f"c{i} text" for i in range(frame.width))
+    with psycopg.connect(url) as db:
+        db.execute(f"create temporary table floor ({columns})")
+        buffer = io.BytesIO()
+        frame.write_csv(buffer, include_header=False)
+        with db.cursor().copy("copy floor from stdin (format csv)") as copy:
+            copy.write(buffer.getbuffer())
+        return db.execute("select count(*) - 1 from floor").fetchone()[0]
+"""
+OURS = """
+from ingestion.receive import IncomingFile, receive_file
+from ingestion.settings import Settings
+from ingestion.warehouse import create_engine
+from ingestion.contract import load_contracts
+load_contracts()
+def ours():
+    file = IncomingFile(path, "huyen-220", "2022", path.name)
+    return receive_file(file, create_engine(url), Settings(home=folder))[0].row_count
+"""
+USUAL = """
+import pandas, sqlalchemy
+def usual():
+    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    frame = pandas.read_excel(path, engine="openpyxl")
+    frame.to_sql("usual", engine, if_exists="replace", index=False)
+    return len(frame)
+"""
+WAYS = {"floor: fastexcel + COPY": (FLOOR, "floor()"), "file to raw": (OURS, "ours()")}
+
+
+def measure(imports: str, work: str, path: Path, url: str) -> tuple[float, float]:
+    """Seconds and peak memory in MB of one way, in a process of its own."""
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(
+            "truncate ops.submission, ops.finding, ops.conservation, raw.unread_cell, raw.column_position,"
+            " raw.household_review"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROBE.format(imports=imports, work=work), str(path), url, folder],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ,
+        )
+    seconds, memory, rows = json.loads(done.stdout)
+    if not rows:
+        raise AssertionError("nothing was loaded")
+    return seconds, memory
+
+
+def main() -> None:
+    """Print seconds, peak memory and ratios."""
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    home = Path(tempfile.mkdtemp(prefix="chungtay-bench-"))
+    home.chmod(0o711)
+    server = Server(home, Settings().pg_bin)
+    try:
+        server.start()
+        with psycopg.connect(server.url("postgres"), autocommit=True) as db:
+            db.execute("create database bench")
+        url = server.url("bench")
+        prepare(url)
+        large, small = home / "households.xlsx", home / "tenth.xlsx"
+        write_workbook(large, rows)
+        write_workbook(small, rows // 10)
+        turns = [(way, measure(*WAYS[way], large, url)) for _ in range(RUNS) for way in WAYS]
+        usual = measure(USUAL, "usual()", small, url)[0] * 10
+    finally:
+        server.destroy()
+        shutil.rmtree(home)
+    median = {way: statistics.median(found[0] for other, found in turns if other == way) for way in WAYS}
+    floor, ours = median.values()
+    print(f"{rows:,} rows x {COLUMNS} columns, median of {RUNS}")
+    for way in WAYS:
+        memory = max(found[1] for other, found in turns if other == way)
+        print(f"{way:24} {median[way]:7.2f} s   x {median[way] / floor:5.2f} of the floor   peak {memory:4.0f} MB")
+    print(f"{'pandas.read_excel, to_sql':24} {usual:7.2f} s   x {usual / ours:5.1f} of file to raw (scaled)")
+
+
+if __name__ == "__main__":
+    main()
