@@ -5,6 +5,7 @@ Nothing here knows a data set. A file that is damaged, locked, of another format
 """
 
 import csv
+import gc
 import io
 import json
 import re
@@ -13,6 +14,7 @@ import xml.parsers.expat
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from html import unescape
@@ -25,7 +27,7 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError, Shee
 
 from ingestion.settings import Settings
 
-_ROWS_PER_CHUNK = 10_000  # bounds the Python objects alive at once
+_ROWS_PER_CHUNK = 5_000  # bounds the Python objects alive at once
 _BYTES_PER_CHUNK = 1 << 20
 _EXACT_FLOAT = 2**53
 _MIB = 1 << 20
@@ -377,6 +379,7 @@ def _attributes(tag: bytes) -> dict[str, str]:
 def _scan_sheet(archive: zipfile.ZipFile, part: str, settings: Settings) -> list[Broken]:
     broken: list[Broken] = []
     last_row, wide, dimension, prefix = 0, False, None, b"<"
+    pieces_looked_through = 8  # for a far column; a larger sheet hides none behind a false dimension
     for position, piece in enumerate(_cell_pieces(archive, part)):
         if position == 0:
             if match := _DIMENSION.search(piece):
@@ -385,8 +388,9 @@ def _scan_sheet(archive: zipfile.ZipFile, part: str, settings: Settings) -> list
                 prefix = match[1]
         if start := _ROW_NUMBER.search(piece, max(piece.rfind(prefix + b"row "), 0)):
             last_row = int(start[1])
-        wide = wide or _WIDE_CELL.search(piece) is not None
-        if b't="e"' in piece or prefix + b"f" in piece:
+        wide = wide or (position < pieces_looked_through and _WIDE_CELL.search(piece) is not None)
+        # Single bytes are found much faster than tags: an error begins with #, and no other tag of a row has an f.
+        if (b"#" in piece and b't="e"' in piece) or (b"f" in piece and prefix + b"f" in piece):
             broken.extend(_broken_cells(piece))
     rows, columns = dimension or (last_row, 0)
     if not columns or rows < last_row or (wide and columns <= 702) or rows * columns > settings.max_cells:
@@ -668,20 +672,36 @@ def _columns(rows: Iterator[list[Any]], width: int = 0) -> list[Cells]:
     """Columns of rows of Python values, chunk by chunk; rows may be of different lengths."""
     parts: list[list[Cells]] = [[] for _ in range(width)]
     height = 0
-    while chunk := list(islice(rows, _ROWS_PER_CHUNK)):
-        widest = max(map(len, chunk))
-        if widest > min(map(len, chunk)):
-            chunk = [row if len(row) == widest else [*row, *[""] * (widest - len(row))] for row in chunk]
-        while len(parts) < widest:
-            parts.append([Cells(height)] if height else [])
-        for part, values in zip(parts, zip(*chunk, strict=True), strict=False):
-            part.append(_cells(values))
-        for part in parts[widest:]:
-            part.append(Cells(len(chunk)))
-        height += len(chunk)
-    if not parts:
-        parts = [[Cells(height)]]
-    return [_joined(part, height) for part in parts]
+    with _without_collector():
+        while chunk := list(islice(rows, _ROWS_PER_CHUNK)):
+            height = _add_chunk(chunk, parts, height)
+    return [_joined(part, height) for part in parts or [[Cells(height)]]]
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """The cyclic collector off: rows of plain values hold no cycles, but it would walk all of them again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _add_chunk(chunk: list[list[Any]], parts: list[list[Cells]], height: int) -> int:
+    """Append these rows to the parts of each column; gives the new height."""
+    widest = max(map(len, chunk))
+    if widest > min(map(len, chunk)):
+        chunk = [row if len(row) == widest else [*row, *[""] * (widest - len(row))] for row in chunk]
+    while len(parts) < widest:
+        parts.append([Cells(height)] if height else [])
+    for part, values in zip(parts, zip(*chunk, strict=True), strict=False):
+        part.append(_cells(values))
+    for part in parts[widest:]:
+        part.append(Cells(len(chunk)))
+    return height + len(chunk)
 
 
 def _cells(values: tuple[Any, ...]) -> Cells:
@@ -736,8 +756,9 @@ def _joined(parts: list[Cells], height: int) -> Cells:
             ]
         )
         if kind == "text":
-            trimmed = pl.lit(whole).str.strip_chars()
-            whole = pl.select(pl.when(trimmed != "").then(trimmed)).to_series()
+            if whole.str.contains(r"^\s|\s$").any():
+                whole = whole.str.strip_chars()
+            whole = pl.select(pl.when(pl.lit(whole) != "").then(pl.lit(whole))).to_series()
         kinds[kind] = whole.fill_nan(None) if kind == "number" else whole
         if whole.null_count() == height:
             kinds[kind] = None
