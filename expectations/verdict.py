@@ -42,22 +42,26 @@ def decide(ledger: psycopg.Connection[Any], dataset: str, row_counts: Mapping[in
             "select distinct submission_id from ops.finding where submission_id = any(%s)", [ids]
         )
     }
+    decided, books = [], []
     for submission_id, row_count in row_counts.items():
         held_rows = held.get(submission_id, 0)
         rejected = held_rows > _threshold(limit) * row_count
         if rejected:
             _refuse(ledger, limit, submission_id, held_rows, row_count)
         status_code = "rejected" if rejected else "accepted_with_findings" if submission_id in found else "accepted"
-        ledger.execute(
+        decided.append((status_code, held_rows, submission_id))
+        books.append((submission_id, row_count, row_count, row_count if rejected else held_rows))
+    with ledger.cursor() as cursor:
+        cursor.executemany(
             "update ops.submission set status_code = %s, held_row_count = %s, judged_at = now()"
             " where submission_id = %s",
-            [status_code, held_rows, submission_id],
+            decided,
         )
-        ledger.execute(
+        cursor.executemany(
             "insert into ops.conservation (submission_id, rows_in_file, rows_loaded, rows_held) values (%s, %s, %s, %s)"
             " on conflict (submission_id) do update set rows_in_file = excluded.rows_in_file,"
             " rows_loaded = excluded.rows_loaded, rows_held = excluded.rows_held",
-            [submission_id, row_count, row_count, row_count if rejected else held_rows],
+            books,
         )
     # A report judged late may already have a later revision in force: the highest accepted revision counts.
     ledger.execute(
