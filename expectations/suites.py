@@ -81,6 +81,9 @@ def _expectations(contract: Contract) -> Iterator[Expectation]:
             yield _expectation(
                 contract, "out_of_range", "expect_column_values_to_match_regex", column, regex=column.pattern
             )
+        if column.codes is not None and column.type == "code":
+            codes = list(column.codes.codes)
+            yield _expectation(contract, "unknown_code", "expect_column_values_to_be_in_set", column, value_set=codes)
     yield from _alternatives(contract)
     yield from _unread_cells(contract)
     yield _rows(contract, "duplicate_key", _duplicate_key_query(contract))
@@ -184,7 +187,7 @@ def _rows(contract: Contract, rule: str, query: str, severity: str | None = None
 def _expectation(
     contract: Contract, rule: str, kind: str, column: Column | None, severity: str | None = None, **kwargs: Any
 ) -> Expectation:
-    severity = severity or load_rules()[rule].severity
+    severity = severity or load_rules()[rule].severity_for(required=column is None or column.required)
     name = column.name if column else None
     description = load_rules()[rule].statement_vi
     return {

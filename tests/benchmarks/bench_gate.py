@@ -99,6 +99,9 @@ def hand_written() -> str:
             counts.append(f"count(*) filter (where r.{column.name} not between {column.minimum} and {column.maximum})")
         if column.pattern is not None:
             counts.append(f"count(*) filter (where r.{column.name} !~ '{column.pattern}')")
+        if column.codes is not None and column.type == "code":
+            known = ", ".join(f"'{code}'" for code in column.codes.codes)
+            counts.append(f"count(*) filter (where r.{column.name} not in ({known}))")
     marks = ", ".join(f"nullif(r.{column.name}, false)" for column in CONTRACT.columns if column.deprivation)
     return f"""
         select {", ".join(counts)},

@@ -43,7 +43,7 @@ HOUSEHOLD: Row = {
     "class_reported": "near_poor",
 } | {column.name: False for column in load_contracts()["household_review"].columns if column.type == "flag"}
 SUPPORT: Row = {
-    "policy_code": "health_insurance",
+    "policy_code": "health_card_poor",
     "household_code": "07378-00001",
     "status": "delivered",
     "delivered_on": date(2022, 8, 15),
@@ -388,6 +388,16 @@ RULE_CASES: dict[str, tuple[str, dict[str, Any], list[Case]]] = {
             ({"annual_rate": Decimal(0)}, []),
             ({"annual_rate": Decimal("30.01")}, ["annual_rate"]),
             ({"frozen": -1, "outstanding": 34_999_999}, ["frozen"]),
+        ],
+    ),
+    "unknown_code": (
+        "unknown_code",
+        HOUSEHOLDS,
+        [
+            ({"class_previous": None, "class_reported": None}, []),
+            ({"class_previous": "not_poor", "head_ethnic_group": "55"}, []),
+            ({"class_reported": "Hộ nghèo"}, ["class_reported"]),
+            ({"class_previous": "rich", "head_ethnic_group": "1"}, ["class_previous", "head_ethnic_group"]),
         ],
     ),
     "duplicate_key": (

@@ -53,7 +53,7 @@ def test_ids_are_unique_and_stable() -> None:
     assert ids == [item["id"] for contract in CONTRACTS for item in json.loads(suite_text(contract))["expectations"]]
 
 
-def test_required_cells_ranges_patterns_and_keys_are_judged(contract: Contract) -> None:
+def test_required_cells_ranges_patterns_codes_and_keys_are_judged(contract: Contract) -> None:
     expectations = build_suite(contract)["expectations"]
     judged = {(item["type"], item["meta"]["column"]) for item in expectations}
     for column in contract.columns:
@@ -62,7 +62,10 @@ def test_required_cells_ranges_patterns_and_keys_are_judged(contract: Contract) 
         ranged = column.minimum is not None or column.maximum is not None
         assert (("expect_column_values_to_be_between", column.name) in judged) is ranged
         assert (("expect_column_values_to_match_regex", column.name) in judged) is (column.pattern is not None)
-        assert "%" not in (column.pattern or ""), "Great Expectations doubles it in the query of the failing rows"
+        coded = column.codes is not None and column.type == "code"
+        assert (("expect_column_values_to_be_in_set", column.name) in judged) is coded
+        texts = [column.pattern or "", *(column.codes.codes if column.codes else ())]
+        assert "%" not in "".join(texts), "Great Expectations doubles it in the query of the failing rows"
     rules = [item["meta"]["rule"] for item in expectations]
     assert rules.count("duplicate_key") == 1
     assert rules.count("unreadable_cell") == 2  # one that holds the row, one that warns
