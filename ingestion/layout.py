@@ -110,7 +110,8 @@ class Placed:
 class Layout:
     """Where a data set stands in a sheet. Rows and columns are indices into the sheet.
 
-    `unknown` are columns with a heading that is none of the data set's; `nameless` columns without any heading.
+    `unknown` are columns with a heading that is none of the data set's, or that of a column which stands elsewhere;
+    `nameless` are columns without any heading.
     """
 
     contract: Contract
@@ -335,8 +336,10 @@ def _numbered_deprivations(block: _Block, contract: Contract) -> dict[int | None
 def _standard(
     contract: Contract, period: Period | None, named: Mapping[str, int], numbered: Mapping[int | None, int]
 ) -> str:
-    """Of the poverty standards of the period, the one whose list of deprivations the headings fit best."""
-    standards = list(contract.layouts(period)) if period else [standard.code for standard in contract.standards] or [""]
+    """Of the poverty standards of the period (of all, for a period without one), the one whose list of deprivations the
+    headings fit best."""
+    in_force = contract.layouts(period) if period else ()
+    standards = list(in_force) or [standard.code for standard in contract.standards] or [""]
 
     def fit(standard: str) -> int:
         listed = [column for column in contract.columns if column.deprivation and column.stands_in(standard)]

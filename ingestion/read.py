@@ -15,7 +15,7 @@ import polars as pl
 
 from ingestion.contract import DISTRICTS_END, Contract, load_contracts
 from ingestion.finding import Finding
-from ingestion.layout import Layout, looks_like_table, recognise
+from ingestion.layout import Layout, heading_key, looks_like_table, recognise
 from ingestion.period import Period
 from ingestion.place import AdminUnit, Area, communes_in, districts_in, province_of, sender_unit
 from ingestion.rows import classify
@@ -289,9 +289,13 @@ def _heading_findings(sheet: Sheet, layout: Layout) -> list[Finding]:
     place = {"sheet_name": sheet.name or None, "row_number": row_number}
     dataset = layout.contract.title_vi
     found = [_finding("missing_column", place, dataset=dataset, column=column.heading) for column in layout.missing]
+    twins = {heading_key(placed.heading): sheet.letter(placed.index) for placed in layout.placed}
     for index, heading in layout.unknown:
         cell = sheet.address(row_number, index) if row_number else None
-        found.append(_finding("unknown_heading", {**place, "cell": cell, "value": heading}, heading=heading))
+        shown = heading, heading
+        if twin := twins.get(heading_key(heading)):
+            shown = f"{heading} (lặp lại, đã có ở cột {twin})", f"{heading} (again; it stands in column {twin})"
+        found.append(_finding("unknown_heading", {**place, "cell": cell, "value": heading}, heading=shown))
     return found
 
 

@@ -12,8 +12,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from ingestion.contract import heading_key
-from ingestion.layout import Layout
+from ingestion.layout import Layout, heading_key
 from ingestion.text import fold
 from ingestion.workbook import Sheet
 
@@ -112,8 +111,8 @@ class _Judge:
     def __init__(self, sheet: Sheet, layout: Layout) -> None:
         self.sheet = sheet
         self.layout = layout
-        self.labels = {p.index: heading_key(p.heading) for p in layout.placed}
-        self.labels |= {index: heading_key(heading) for index, heading in layout.unknown}
+        self.labels = {p.index: {*map(heading_key, (p.heading, *p.column.headings))} for p in layout.placed}
+        self.labels |= {index: {heading_key(heading)} for index, heading in layout.unknown}
         self.above = {fold(text) for text in layout.above}
         self.columns = {p.index: p.column for p in layout.placed}
         self.keys = {layout.index_of(name) for name in layout.contract.key}
@@ -158,7 +157,7 @@ class _Judge:
 
     def _is_heading(self, filled: Sequence[tuple[int, str]]) -> bool:
         """The headings again, at the top of a printed page; a letterhead again; or the row of column numbers."""
-        same = sum(self.labels.get(index) == heading_key(text) != "" for index, text in filled)
+        same = sum(heading_key(text) in self.labels.get(index, ()) for index, text in filled)
         if same >= 2 and same * 2 >= len(filled):
             return True
         if self.above and all(fold(text) in self.above for _, text in filled):

@@ -91,7 +91,7 @@ class Table:
                 records.append(
                     (self.sheet.name, number, name, address, value, why.rule, why.expected_vi, why.expected_en)
                 )
-        return pl.DataFrame(records, schema=UNREAD_SCHEMA, orient="row")
+        return pl.DataFrame(records, schema=UNREAD_SCHEMA, orient="row").sort("row_number", maintain_order=True)
 
     def positions(self) -> pl.DataFrame:
         """Where the columns stand, as `raw.column_position` keeps it; nothing for files without column letters."""

@@ -60,6 +60,8 @@ def _scopes(rows: Rows, sum_row: SumRow) -> list[tuple[int, int]]:
     if sum_row.after:
         later = [row for row in (*rows.sections, *(other.row for other in rows.sums)) if row > sum_row.row]
         end = rows.data.search_sorted(min(later)) if later else len(rows.data)
+        if before == len(rows.data):  # the last row of all, so it sums what stands above it
+            return [(0, before)]
         return [(before, end - before), (before, len(rows.data) - before)]
     bounds = {other.row for other in rows.sums if other.row < sum_row.row}
     bounds |= {row for row in rows.sections if row < sum_row.row}

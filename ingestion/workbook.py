@@ -9,7 +9,6 @@ import gc
 import io
 import json
 import re
-import unicodedata
 import xml.parsers.expat
 import zipfile
 from collections import Counter
@@ -213,8 +212,8 @@ def _unsupported(name: str) -> UnreadableFileError:
     )
 
 
-def _damaged(detail: str) -> UnreadableFileError:
-    return UnreadableFileError(f"tệp bị hỏng: {detail}", f"the file is damaged: {detail}")
+def _damaged(detail: str, detail_en: str | None = None) -> UnreadableFileError:
+    return UnreadableFileError(f"tệp bị hỏng: {detail}", f"the file is damaged: {detail_en or detail}")
 
 
 def _too_many_cells(cells: int, settings: Settings) -> UnreadableFileError:
@@ -310,7 +309,7 @@ def _read_calamine(content: bytes, settings: Settings, broken: dict[str, list[Br
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # a panic of the native reader, no subclass of Exception
             raise
-        raise _damaged("không đọc được bảng tính") from error
+        raise _damaged("không đọc được bảng tính", "the workbook cannot be read") from error
     return sheets
 
 
@@ -478,7 +477,7 @@ def _scan_ods(archive: zipfile.ZipFile, settings: Settings) -> None:
                 raise _too_many_cells(last_row * last_column, settings)
 
     def refuse_entity(*_arguments: object) -> None:
-        raise _damaged("khai báo thực thể XML (entity)")
+        raise _damaged("có khai báo thực thể XML", "it declares an XML entity")
 
     parser = xml.parsers.expat.ParserCreate()
     parser.StartElementHandler = start
@@ -510,8 +509,13 @@ def _read_text(content: bytes, settings: Settings) -> list[Sheet]:
     return _read_csv(text, settings)
 
 
+_UNKNOWN = UnreadableFileError("định dạng không nhận ra", "unknown file format")
+
+
 def _decode(content: bytes) -> str:
     encoding = _encoding(content)
+    if encoding == "utf-8" and _has_controls(content[:4096].decode("latin-1")):
+        raise _UNKNOWN
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -523,11 +527,14 @@ def _decode(content: bytes) -> str:
             raise UnreadableFileError(
                 "bảng mã không nhận ra; hãy lưu CSV dạng UTF-8", "unknown text encoding; save the CSV as UTF-8"
             ) from error
-    sample_text = text[:4096]
-    controls = sum(unicodedata.category(letter) == "Cc" and letter not in "\t\r\n\x0b\x0c" for letter in sample_text)
-    if controls > len(sample_text) // 50:
-        raise UnreadableFileError("định dạng không nhận ra", "unknown file format")
+    if _has_controls(text[:4096]):
+        raise _UNKNOWN
     return text
+
+
+def _has_controls(text: str) -> bool:
+    """Whether a text is none: more control characters than a slip leaves."""
+    return sum(letter < " " and letter not in "\t\r\n\x0b\x0c" for letter in text) > len(text) // 50
 
 
 def _encoding(content: bytes) -> str:
@@ -566,7 +573,9 @@ def _read_csv(text: str, settings: Settings) -> list[Sheet]:
         line = (numbers[-1] + 1) if numbers else 1
         widths = Counter(len(record) for record in records(csv.QUOTE_NONE) if any(record))
         if len(widths) != 1:
-            raise _damaged(f"dấu nháy kép không khớp ở dòng {line} (unbalanced quotation mark, line {line})") from error
+            raise _damaged(
+                f"dấu nháy kép không khớp, dòng {line}", f"unbalanced quotation mark, line {line}"
+            ) from error
         columns = _columns(records(csv.QUOTE_NONE))
     return [Sheet(name="", columns=columns, row_numbers=pl.Series(numbers, dtype=pl.Int32))]
 
@@ -595,8 +604,10 @@ def _read_json(text: str, settings: Settings) -> list[Sheet]:
                 raise
             return [_lines_sheet(text, settings)]
     except (json.JSONDecodeError, RecursionError) as error:
-        place = f"dòng {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "lồng quá sâu"
-        raise _damaged(f"JSON, {place}") from error
+        if isinstance(error, RecursionError):
+            raise _damaged("JSON lồng quá sâu", "JSON nested too deeply") from error
+        line, detail = error.lineno, error.msg
+        raise _damaged(f"JSON, dòng {line}: {detail}", f"JSON, line {line}: {detail}") from error
     tables = {"": document}
     if isinstance(document, dict):
         tables = {key: value for key, value in document.items() if isinstance(value, list)}
@@ -612,7 +623,7 @@ def _lines_sheet(text: str, settings: Settings) -> Sheet:
             try:
                 elements.append(_parse_json(line))
             except json.JSONDecodeError as error:
-                raise _damaged(f"JSON, dòng {number}: {error.msg}") from error
+                raise _damaged(f"JSON, dòng {number}: {error.msg}", f"JSON, line {number}: {error.msg}") from error
             numbers.append(number)
     return _objects_sheet("", elements, settings, numbers)
 
@@ -622,7 +633,9 @@ def _parse_json(text: str) -> Any:
         result = dict(pairs)
         if len(result) != len(pairs):
             key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-            raise _damaged(f"JSON, khóa {key!r} lặp lại trong một đối tượng")
+            raise _damaged(
+                f"JSON, khóa {key!r} lặp lại trong một đối tượng", f"JSON, key {key!r} stands twice in an object"
+            )
         return result
 
     return json.loads(text, object_pairs_hook=unique)
@@ -640,7 +653,7 @@ def _objects_sheet(name: str, elements: list[Any], settings: Settings, numbers: 
         numbers = [0, *numbers]
         rows = chain([keys], ([element.get(key) for key in keys] for element in elements))
     else:
-        raise _damaged("JSON, các phần tử không phải là đối tượng (elements are not objects)")
+        raise _damaged("JSON, các phần tử không phải là đối tượng", "JSON, its elements are no objects")
     return Sheet(
         name=name,
         columns=_columns(map(_json_cells, rows)),
