@@ -13,14 +13,12 @@ from typing import Any, Literal, get_args
 
 import psycopg
 from dbt.cli.main import dbtRunner
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from ingestion.settings import get_settings
 
 PROJECT_DIR = Path(__file__).resolve().parent
 SEEDS_DIR = PROJECT_DIR / "seeds"
-REFERENCE_SCHEMA = "reference"
 _SEED_LOCK = 7_102_025
 
 Layer = Literal["staging", "intermediate", "marts"]
@@ -67,22 +65,22 @@ class BuildError(RuntimeError):
 def seed_if_changed(url: str) -> bool:
     """Loads the reference lists into schema `reference` if they differ from those loaded last; True if it did.
 
-    The hash of what was loaded stands in the schema's comment. It is taken away first and written last, so that a
+    The hash of what was loaded stands in `reference.seed_state`. It is taken away first and written last, so that a
     killed load is done again. Raises BuildError.
     """
-    wanted = f"seeds sha256:{_seeds_hash()}"
-    schema = sql.Identifier(REFERENCE_SCHEMA)
+    wanted = _seeds_hash()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", [_SEED_LOCK])
-        connection.execute(sql.SQL("create schema if not exists {}").format(schema))
-        row = connection.execute(
-            "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = %s", [REFERENCE_SCHEMA]
-        ).fetchone()
-        if row is not None and row[0] == wanted:
+        connection.execute("create schema if not exists reference")
+        connection.execute("create table if not exists reference.seed_state (sha256 text primary key)")
+        connection.execute(
+            "comment on table reference.seed_state is 'One row: the hash of the lists as loaded; none while they load.'"
+        )
+        if connection.execute("select sha256 from reference.seed_state").fetchall() == [(wanted,)]:
             return False
-        connection.execute(sql.SQL("comment on schema {} is null").format(schema))
-        _invoke(url, REFERENCE_SCHEMA, ["seed", "--full-refresh"])
-        connection.execute(sql.SQL("comment on schema {} is {}").format(schema, wanted))
+        connection.execute("delete from reference.seed_state")
+        _invoke(url, "reference", ["seed", "--full-refresh"])
+        connection.execute("insert into reference.seed_state (sha256) values (%s)", [wanted])
     return True
 
 
@@ -118,7 +116,9 @@ def _invoke(url: str, layer: str, arguments: list[str]) -> tuple[NodeResult, ...
                 raise BuildError(layer, [], f"the project cannot be parsed: {parsed.exception}")
             _manifests[database] = parsed.result
         # A copy: dbt writes resolved foreign keys into the manifest that it runs, and cannot read them a second time.
-        done = dbtRunner(manifest=_manifests[database].deepcopy()).invoke([*_common_arguments(), *arguments, *_places()])
+        done = dbtRunner(manifest=_manifests[database].deepcopy()).invoke(
+            [*_common_arguments(), *arguments, *_places()]
+        )
     nodes = tuple(_node_result(result) for result in getattr(done.result, "results", ()))
     if not done.success:
         failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
