@@ -19,12 +19,12 @@ _PUBLISH_LOCK = 0x0C417A2  # advisory lock: one publication at a time
 BUILD = "mart_build"
 MART = "mart"
 
-# Facts that keep every accepted row of their data set, with what must add up: fact's column -> staging's column.
+# Facts that keep every accepted row of their data set that is not set aside, and the columns whose sums must agree.
 CONSERVED = {
-    "fct_household_review": ("stg_household_review", ("member_count",)),
-    "fct_commune_profile": ("stg_commune_profile", ("household_count", "population")),
-    "fct_support": ("stg_support_delivery", ("amount_vnd",)),
-    "fct_credit_loan": ("stg_credit_loan", ("disbursed_vnd", "repaid_vnd", "outstanding_vnd", "overdue_vnd")),
+    "fct_household_review": ("household_review", ("member_count",)),
+    "fct_commune_profile": ("commune_profile", ("household_count", "population")),
+    "fct_support": ("support_delivery", ("amount_vnd",)),
+    "fct_credit_loan": ("credit_loan", ("disbursed_vnd", "repaid_vnd", "outstanding_vnd", "overdue_vnd")),
 }
 
 
@@ -85,24 +85,28 @@ def conservation_differences(connection: sa.Connection) -> list[str]:
         )
     ]
     built = set(_tables(connection, BUILD))
-    for fact, (staged, amounts) in CONSERVED.items():
+    for fact, (dataset, amounts) in CONSERVED.items():
         if fact not in built:
             differences.append(f"{fact} was not built")
             continue
         measures = sql.SQL(", ").join(
-            [
-                sql.SQL("count(*)::numeric as rows"),
-                *(sql.SQL("coalesce(sum({0}), 0) as {0}").format(sql.Identifier(a)) for a in amounts),
-            ]
+            [sql.SQL("count(*)"), *(sql.SQL("coalesce(sum(counted.{}), 0)").format(sql.Identifier(a)) for a in amounts)]
         )
-        counted, published = (
-            _execute(connection, sql.SQL("select {} from {}").format(measures, sql.Identifier(schema, table))).one()
-            for schema, table in (("staging", staged), (BUILD, fact))
-        )
+        published = _execute(
+            connection, sql.SQL("select {} from {} as counted").format(measures, sql.Identifier(BUILD, fact))
+        ).one()
+        accepted = _execute(
+            connection,
+            sql.SQL(
+                "select {} from {} as counted where not exists (select from intermediate.int_report__set_aside as aside"
+                " where aside.dataset = {} and aside.submission_id = counted.submission_id"
+                " and aside.sheet_name = counted.sheet_name and aside.row_number = counted.row_number)"
+            ).format(measures, sql.Identifier("staging", f"stg_{dataset}"), sql.Literal(dataset)),
+        ).one()
         differences += [
-            f"{fact}: {measure} is {published[position]}, accepted were {counted[position]}"
-            for position, measure in enumerate(("rows", *amounts))
-            if counted[position] != published[position]
+            f"{fact}: {measure} is {public}, accepted were {counted}"
+            for measure, public, counted in zip(("rows", *amounts), published, accepted, strict=True)
+            if public != counted
         ]
     return differences
 

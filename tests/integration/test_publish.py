@@ -14,16 +14,19 @@ from ingestion.publish import PublicationRefusedError, publish
 from ingestion.warehouse import prepare
 
 BUILD = """
-drop schema if exists mart, mart_build, staging cascade;
-create schema mart; create schema mart_build; create schema staging;
+drop schema if exists mart, mart_build, staging, intermediate cascade;
+create schema mart; create schema mart_build; create schema staging; create schema intermediate;
 truncate ops.publication;
-create table staging.stg_household_review (household_code text, member_count bigint);
-create table staging.stg_commune_profile (commune_code text, household_count bigint, population bigint);
-create table staging.stg_support_delivery (support_id text, amount_vnd numeric);
+create table intermediate.int_report__set_aside
+    (dataset text, submission_id bigint, sheet_name text, row_number int);
+create table staging.sent (submission_id bigint default 1, sheet_name text default 's', row_number serial);
+create table staging.stg_household_review (member_count bigint) inherits (staging.sent);
+create table staging.stg_commune_profile (household_count bigint, population bigint) inherits (staging.sent);
+create table staging.stg_support_delivery (amount_vnd numeric) inherits (staging.sent);
 create table staging.stg_credit_loan
-    (loan_id text, disbursed_vnd numeric, repaid_vnd numeric, outstanding_vnd numeric, overdue_vnd numeric);
-insert into staging.stg_household_review values ('1', 4), ('2', 3);
-insert into staging.stg_credit_loan values ('a', 5000000, 0, 5000000, null);
+    (disbursed_vnd numeric, repaid_vnd numeric, outstanding_vnd numeric, overdue_vnd numeric) inherits (staging.sent);
+insert into staging.stg_household_review (row_number, member_count) values (1, 4), (2, 3);
+insert into staging.stg_credit_loan (disbursed_vnd, repaid_vnd, outstanding_vnd) values (5000000, 0, 5000000);
 create table mart_build.dim_area (area_code text primary key, area_name text);
 comment on table mart_build.dim_area is 'One row per area.';
 comment on column mart_build.dim_area.area_name is 'Name, 100 %';
@@ -34,8 +37,9 @@ insert into mart_build.fct_household_review values ('1', 'x', 4), ('2', 'x', 3);
 create table mart_build.fct_commune_profile
     (commune_code text primary key, household_count bigint, population bigint);
 create table mart_build.fct_support (support_id text primary key, amount_vnd numeric);
-create table mart_build.fct_credit_loan as select * from staging.stg_credit_loan;
-alter table mart_build.fct_credit_loan add primary key (loan_id);
+create table mart_build.fct_credit_loan
+    (loan_id text primary key, disbursed_vnd numeric, repaid_vnd numeric, outstanding_vnd numeric, overdue_vnd numeric);
+insert into mart_build.fct_credit_loan values ('a', 5000000, 0, 5000000, null);
 """
 
 SUBMISSION_WITHOUT_ROWS = """
@@ -92,7 +96,7 @@ def test_only_what_differs_is_touched_and_views_grants_and_readers_stay(
     db.execute("create view mart.v as select sum(member_count) as members from mart.fct_household_review")
     db.execute("grant select on mart.fct_household_review to bi_reader")
     db.execute("update mart_build.fct_household_review set member_count = 5 where household_code = '2'")
-    db.execute("update staging.stg_household_review set member_count = 5 where household_code = '2'")
+    db.execute("update staging.stg_household_review set member_count = 5 where row_number = 2")
     untouched = db.execute("select xmin from mart.fct_household_review where household_code = '1'").fetchone()
     with psycopg.connect(prepared) as reader:
         reader.execute("set transaction isolation level repeatable read")
@@ -135,6 +139,19 @@ def test_a_row_or_a_dong_unaccounted_for_refuses_the_publication(
     assert db.execute("select night_id from ops.publication").fetchall() == [("n1",)]
 
 
+def test_a_row_set_aside_is_accounted_for_and_once_only(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str
+) -> None:
+    db.execute("insert into staging.stg_household_review (row_number, member_count) values (9, 6)")
+    with pytest.raises(PublicationRefusedError, match="rows is 2, accepted were 3"):
+        publish(prepared, "n1")
+    db.execute("insert into intermediate.int_report__set_aside values ('household_review', 1, 's', 9)")
+    publish(prepared, "n1")
+    db.execute("insert into intermediate.int_report__set_aside values ('household_review', 1, 's', 1)")
+    with pytest.raises(PublicationRefusedError, match="rows is 2, accepted were 1"):
+        publish(prepared, "n2")
+
+
 def test_a_new_column_is_added_and_a_removed_or_retyped_one_refused(
     db: psycopg.Connection[tuple[object, ...]], prepared: str
 ) -> None:
@@ -162,7 +179,7 @@ def test_a_kill_in_the_middle_leaves_the_last_publication_whole(
         "create trigger wait before insert on mart.fct_household_review for each row execute function mart.wait();"
         "update mart_build.dim_area set area_name = 'Xã Y';"
         "insert into mart_build.fct_household_review values ('3', 'x', 1);"
-        "insert into staging.stg_household_review values ('3', 1)"
+        "insert into staging.stg_household_review (row_number, member_count) values (3, 1)"
     )
     code = f"from ingestion.publish import publish; publish({prepared!r}, 'n2')"
     process = subprocess.Popen([sys.executable, "-c", code], env=os.environ)
