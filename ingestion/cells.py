@@ -18,8 +18,8 @@ import polars as pl
 
 from ingestion.code_list import CodeList
 from ingestion.contract import Column
+from ingestion.sheet import Cells
 from ingestion.text import fold
-from ingestion.workbook import Cells
 
 DecimalSign = Literal[",", "."]
 

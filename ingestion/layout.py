@@ -15,8 +15,8 @@ import polars as pl
 from ingestion.contract import Column, Contract
 from ingestion.contract import heading_key as _heading_key
 from ingestion.period import Period
+from ingestion.sheet import Sheet
 from ingestion.text import fold
-from ingestion.workbook import Sheet
 
 heading_key = lru_cache(maxsize=20_000)(_heading_key)  # the same headings come in every file
 _WINDOW = 60  # headings stand in the first rows

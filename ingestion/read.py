@@ -21,9 +21,11 @@ from ingestion.place import AdminUnit, Area, communes_in, districts_in, province
 from ingestion.rows import classify
 from ingestion.rule import load_rules
 from ingestion.settings import get_settings
+from ingestion.sheet import Sheet
 from ingestion.table import DTYPES, POSITION_SCHEMA, UNREAD_SCHEMA, Table
 from ingestion.text import fold
-from ingestion.workbook import Sheet, UnreadableFileError, read_sheets
+from ingestion.unreadable import UnreadableFileError
+from ingestion.workbook import read_sheets
 
 
 @dataclass

@@ -13,8 +13,8 @@ from itertools import pairwise
 import polars as pl
 
 from ingestion.layout import Layout, heading_key
+from ingestion.sheet import Sheet
 from ingestion.text import fold
-from ingestion.workbook import Sheet
 
 
 class RowKind(Enum):

@@ -12,9 +12,9 @@ from ingestion.cells import DecimalSign, Reading, Unread, decimal_sign, read_col
 from ingestion.layout import Layout, Placed
 from ingestion.place import AdminUnit, Area, names_of
 from ingestion.rows import Rows
+from ingestion.sheet import Cells, Sheet
 from ingestion.text import fold
 from ingestion.totals import Mismatch, is_summed, mismatches
-from ingestion.workbook import Cells, Sheet
 
 UNREAD_SCHEMA = pl.Schema(
     {

@@ -1,0 +1,197 @@
+"""CSV and JSON files as sheets: encoding, delimiter and shape are told by the content."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import Any, Literal
+
+import polars as pl
+
+from ingestion.settings import Settings
+from ingestion.sheet import Sheet, typed_columns
+from ingestion.unreadable import UnreadableFileError, damaged, too_many_cells, unsupported
+
+
+def read_text_file(content: bytes, settings: Settings) -> list[Sheet]:
+    """The sheets of a CSV, JSON or JSON Lines file. Raises UnreadableFileError."""
+    text = _decode(content)
+    head = text.lstrip()[:1000].lower()
+    if head.startswith(("<html", "<!doctype html", "<table")):
+        raise unsupported("HTML")
+    if head.startswith("<"):
+        raise unsupported("XML")
+    if not head:
+        raise UnreadableFileError("tệp không có nội dung", "the file has no content")
+    if head[0] in "[{":
+        return _read_json(text, settings)
+    return _read_csv(text, settings)
+
+
+_UNKNOWN = UnreadableFileError("định dạng không nhận ra", "unknown file format")
+
+
+def _decode(content: bytes) -> str:
+    encoding = _encoding(content)
+    if encoding == "utf-8" and _has_controls(content[:4096].decode("latin-1")):
+        raise _UNKNOWN
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding != "utf-8":
+            raise damaged(f"{encoding}: {error.reason}") from error
+        try:
+            text = content.decode("cp1258")
+        except UnicodeDecodeError:
+            raise UnreadableFileError(
+                "bảng mã không nhận ra; hãy lưu CSV dạng UTF-8", "unknown text encoding; save the CSV as UTF-8"
+            ) from error
+    if _has_controls(text[:4096]):
+        raise _UNKNOWN
+    return text
+
+
+def _has_controls(text: str) -> bool:
+    """Whether a text is none: more control characters than a slip leaves."""
+    return sum(letter < " " and letter not in "\t\r\n\x0b\x0c" for letter in text) > len(text) // 50
+
+
+def _encoding(content: bytes) -> str:
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if content.startswith(mark):
+            return encoding
+    sample = content[:4096]
+    if sample.count(0) > len(sample) // 8:  # every other byte of Latin text in UTF-16
+        return "utf-16-le" if sample[1::2].count(0) >= sample[::2].count(0) else "utf-16-be"
+    return "utf-8"
+
+
+def _read_csv(text: str, settings: Settings) -> list[Sheet]:
+    csv.field_size_limit(max(len(text), 1))
+    delimiter = _delimiter(text)
+    numbers: list[int] = []
+    width = 0
+
+    def records(quoting: Literal[0, 3]) -> Iterator[list[str]]:
+        nonlocal width
+        numbers.clear()
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, quoting=quoting)
+        line = 1
+        for record in reader:
+            numbers.append(line)
+            line = reader.line_num + 1
+            width = max(width, len(record))
+            if len(numbers) * width > settings.max_cells:
+                raise too_many_cells(len(numbers) * width, settings.max_cells)
+            yield record
+
+    try:
+        columns = typed_columns(records(csv.QUOTE_MINIMAL))
+    except csv.Error as error:
+        # A stray quotation mark: harmless if every line has its cells without regard to quotes, else a loss of rows.
+        line = (numbers[-1] + 1) if numbers else 1
+        widths = Counter(len(record) for record in records(csv.QUOTE_NONE) if any(record))
+        if len(widths) != 1:
+            raise damaged(f"dấu nháy kép không khớp, dòng {line}", f"unbalanced quotation mark, line {line}") from error
+        columns = typed_columns(records(csv.QUOTE_NONE))
+    return [Sheet(name="", columns=columns, row_numbers=pl.Series(numbers, dtype=pl.Int32))]
+
+
+def _delimiter(text: str) -> str:
+    """The delimiter that cuts most lines into the same, largest number of cells."""
+    sample = text[:200_000]
+    if len(text) > len(sample):
+        sample = sample[: sample.rfind("\n") + 1] or sample
+    best, best_score = ",", 0.0
+    for delimiter in ";\t|,":
+        records = islice(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), 500)
+        widths = Counter(len(record) for record in records if any(record))
+        score = max((lines * (width - 1) for width, lines in widths.items()), default=0)
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best
+
+
+def _read_json(text: str, settings: Settings) -> list[Sheet]:
+    try:
+        try:
+            document = _parse_json(text)
+        except json.JSONDecodeError as error:
+            if error.msg != "Extra data":
+                raise
+            return [_lines_sheet(text, settings)]
+    except (json.JSONDecodeError, RecursionError) as error:
+        if isinstance(error, RecursionError):
+            raise damaged("JSON lồng quá sâu", "JSON nested too deeply") from error
+        line, detail = error.lineno, error.msg
+        raise damaged(f"JSON, dòng {line}: {detail}", f"JSON, line {line}: {detail}") from error
+    tables = {"": document}
+    if isinstance(document, dict):
+        tables = {key: value for key, value in document.items() if isinstance(value, list)}
+        if not tables:
+            tables = {"": [document]}
+    return [_objects_sheet(name, table, settings) for name, table in tables.items()]
+
+
+def _lines_sheet(text: str, settings: Settings) -> Sheet:
+    numbers, elements = [], []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            try:
+                elements.append(_parse_json(line))
+            except json.JSONDecodeError as error:
+                raise damaged(f"JSON, dòng {number}: {error.msg}", f"JSON, line {number}: {error.msg}") from error
+            numbers.append(number)
+    return _objects_sheet("", elements, settings, numbers)
+
+
+def _parse_json(text: str) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            raise damaged(
+                f"JSON, khóa {key!r} lặp lại trong một đối tượng", f"JSON, key {key!r} stands twice in an object"
+            )
+        return result
+
+    return json.loads(text, object_pairs_hook=unique)
+
+
+def _objects_sheet(name: str, elements: list[Any], settings: Settings, numbers: list[int] | None = None) -> Sheet:
+    """Objects as rows under a heading row (number 0) of their keys; arrays as rows of cells."""
+    numbers = numbers or list(range(1, len(elements) + 1))
+    if all(isinstance(element, list) for element in elements):
+        rows: Iterable[list[Any]] = elements
+    elif all(isinstance(element, dict) for element in elements):
+        keys = list(dict.fromkeys(chain.from_iterable(elements)))
+        if len(keys) * len(elements) > settings.max_cells:
+            raise too_many_cells(len(keys) * len(elements), settings.max_cells)
+        numbers = [0, *numbers]
+        rows = chain([keys], ([element.get(key) for key in keys] for element in elements))
+    else:
+        raise damaged("JSON, các phần tử không phải là đối tượng", "JSON, its elements are no objects")
+    return Sheet(
+        name=name,
+        columns=typed_columns(map(_json_cells, rows)),
+        row_numbers=pl.Series(numbers, dtype=pl.Int32),
+        has_letters=False,
+    )
+
+
+def _json_cells(row: list[Any]) -> list[Any]:
+    return [
+        value
+        if value.__class__ in _PLAIN
+        else ""
+        if value is None
+        else "; ".join(value)
+        if isinstance(value, list) and all(isinstance(item, str) for item in value)
+        else json.dumps(value, ensure_ascii=False)
+        for value in row
+    ]
+
+
+_PLAIN = frozenset({str, int, float, bool})
