@@ -127,6 +127,7 @@ _BECAME_DATE = Unread(
 
 
 def _read_identifier(text: str) -> str | Unread | None:
+    text = text.removeprefix("'")  # as typed before a number that is to stay a text
     if is_blank(text):
         return None
     if _EXPONENT.fullmatch(text):

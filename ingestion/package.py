@@ -67,6 +67,7 @@ _CELL = re.compile(rb"<(?:\w+:)?c\s([^>]*)(?<!/)>(.*?)</(?:\w+:)?c>", re.DOTALL)
 _FILLED_CELL = re.compile(rb"<(?:\w+:)?c\s[^>]*?r=\"([A-Z]+)([0-9]+)\"[^>]*(?<!/)>(?!</)")
 _STYLED_CELL = re.compile(rb"<(?:\w+:)?c(\s[^>]*\bs=\"[0-9]+\"[^>]*)(?<!/)>")
 _STYLE = re.compile(rb"\bs=\"([0-9]+)\"")
+_NOT_NUMBER = re.compile(rb"\st=\"(?!n\")")
 _ADDRESS = re.compile(rb"\br=\"([A-Z]+)([0-9]+)\"")
 _NUMBER_FORMAT = re.compile(rb"<(?:\w+:)?numFmt\s([^>]*)>")
 _CELL_STYLES = re.compile(rb"<(?:\w+:)?cellXfs\b.*?</(?:\w+:)?cellXfs>", re.DOTALL)
@@ -186,7 +187,7 @@ def _broken_cells(piece: bytes) -> Iterator[Broken]:
 def _percent_cells(piece: bytes, percent: frozenset[bytes]) -> Iterator[tuple[int, int]]:
     for tag in _STYLED_CELL.findall(piece):
         style, address = _STYLE.search(tag), _ADDRESS.search(tag)
-        if style and address and style[1] in percent and b" t=" not in tag:
+        if style and address and style[1] in percent and _NOT_NUMBER.search(tag) is None:
             yield int(address[2]) - 1, _column_index(address[1])
 
 

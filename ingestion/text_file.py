@@ -5,13 +5,14 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, Literal
 
 import polars as pl
 
 from ingestion.settings import Settings
-from ingestion.sheet import Sheet, typed_columns
+from ingestion.sheet import Cells, Sheet, typed_columns
 from ingestion.unreadable import UnreadableFileError, damaged, too_many_cells, unsupported
 
 
@@ -68,6 +69,9 @@ def _encoding(content: bytes) -> str:
     return "utf-8"
 
 
+_TEXT_FORMULA = r'^="([^"]*)"$'
+
+
 def _read_csv(text: str, settings: Settings) -> list[Sheet]:
     csv.field_size_limit(max(len(text), 1))
     delimiter = _delimiter(text)
@@ -95,8 +99,22 @@ def _read_csv(text: str, settings: Settings) -> list[Sheet]:
         widths = Counter(len(record) for record in records(csv.QUOTE_NONE) if any(record))
         if len(widths) != 1:
             raise damaged(f"dấu nháy kép không khớp, dòng {line}", f"unbalanced quotation mark, line {line}") from error
-        columns = typed_columns(records(csv.QUOTE_NONE))
+        columns = typed_columns(list(map(_without_quotes, record)) for record in records(csv.QUOTE_NONE))
+    columns = [_without_formulas(cells) for cells in columns]
     return [Sheet(name="", columns=columns, row_numbers=pl.Series(numbers, dtype=pl.Int32))]
+
+
+def _without_quotes(text: str) -> str:
+    """A cell as its quotes mean it, where the file as a whole cannot be read by its quotes."""
+    quoted = len(text) > 1 and text.startswith('"') and text.endswith('"')
+    return text[1:-1].replace('""', '"') if quoted else text
+
+
+def _without_formulas(cells: Cells) -> Cells:
+    """`="07645"` is how some write a text that a spreadsheet should not take for a number."""
+    if cells.text is None or not cells.text.str.contains(_TEXT_FORMULA).any():
+        return cells
+    return replace(cells, text=cells.text.str.replace(_TEXT_FORMULA, "$1"))
 
 
 def _delimiter(text: str) -> str:
