@@ -1,0 +1,207 @@
+"""The dbt project's own rules: layers, names, one yml beside each model, the grammar of columns, one home per fact."""
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ingestion.contract import load_contracts
+from ingestion.settings import PROJECT_DIR, REFERENCE_DIR
+
+DBT = PROJECT_DIR / "dbt_project"
+MODELS = sorted((DBT / "models").rglob("*.sql"))
+MARTS = [path for path in MODELS if "marts" in path.parts]
+SEEDS = sorted(REFERENCE_DIR.glob("*.csv"))
+LAYER_OF = {path.stem: path.relative_to(DBT / "models").parts[0] for path in MODELS} | {
+    path.stem: "seeds" for path in SEEDS
+}
+MAY_READ = {
+    "staging": {"source"},
+    "intermediate": {"staging", "intermediate", "seeds"},
+    "marts": {"staging", "intermediate", "marts", "seeds"},
+}
+NAME = {
+    "staging": r"stg_(?P<dataset>[a-z_]+)",
+    "intermediate": r"int_{folder}__[a-z_]+",
+    "marts": r"(dim|fct|bridge)_[a-z_]+",
+}
+
+# What a suffix or prefix says about the type, and the other way round.
+TYPE_OF_SUFFIX = {
+    "_code": {"text"},
+    "_key": {"text"},
+    "_name": {"text"},
+    "_id": {"text", "bigint"},
+    "_on": {"date"},
+    "_date": {"date"},
+    "_at": {"timestamp with time zone"},
+    "_count": {"integer", "bigint"},
+    "_vnd": {"numeric"},
+    "_rate": {"numeric"},
+    "_year": {"integer"},
+}
+FREE_NAMES = {
+    # named by the public contract of the warehouse
+    *("code", "level", "name", "system", "valid_from", "valid_to", "how", "cadence", "year", "area_type"),
+    *("admin_unit_level", "person_no", "quantity", "term_months", "registered_to_escape", "row_number"),
+    *("numerator", "denominator", "value", "target_low", "target_high"),
+    # commune profile: as sent
+    *("population", "labour_force", "trained_labour", "vocationally_trained_labour", "trained_in_year"),
+    *("trained_and_employed", "villages_with_hardened_road", "villages_with_electricity"),
+    *("irrigation_need_ha", "irrigation_met_ha"),
+    # of the reference lists: words, not codes
+    *("name_vi", "name_en", "aliases", "legal_source", "rule_text", "numerator_text", "denominator_text", "grain_text"),
+    *("unit", "source_datasets", "source_document", "document_number", "form_number", "entitled_class_codes"),
+}
+
+
+def declared(path: Path) -> dict[str, Any]:
+    """The one model that stands in the yml beside a model's SQL."""
+    document = yaml.safe_load(path.with_suffix(".yml").read_text(encoding="utf-8"))
+    (model,) = document["models"]
+    assert isinstance(model, dict)
+    return model
+
+
+def reads(path: Path) -> set[tuple[str, str]]:
+    """What a model reads, as (layer, name); a macro of the staging layer that reads sources counts as sources."""
+    text = path.read_text(encoding="utf-8")
+    families = re.search(r"set families = \[(.*?)\]", text)
+    refs = {name for name in re.findall(r"ref\('([a-z_]+)'\)", text)}
+    if families:
+        refs |= {"int_indicator__" + name for name in re.findall(r"'([a-z_]+)'", families[1])}
+    sources = {("source", name) for name in re.findall(r"(?:source\('[a-z]+', |accepted_rows\()'([a-z_]+)'\)", text)}
+    return {(LAYER_OF[name], name) for name in refs} | sources
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(MODELS) > 40
+    assert len(MARTS) > 20
+    assert len(SEEDS) > 10
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_model_reads_only_what_its_layer_may(path: Path) -> None:
+    found = reads(path)
+    assert found, "a model that reads nothing"
+    assert {layer for layer, _ in found} <= MAY_READ[LAYER_OF[path.stem]]
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_name_tells_layer_and_domain(path: Path) -> None:
+    pattern = NAME[LAYER_OF[path.stem]].format(folder=path.parent.name)
+    match = re.fullmatch(pattern, path.stem)
+    assert match
+    if dataset := match.groupdict().get("dataset"):
+        assert dataset.removesuffix("_held") in {*load_contracts(), "submission"}
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_yml_stands_beside_each_model_and_opens_with_the_grain(path: Path) -> None:
+    model = declared(path)
+    assert model["name"] == path.stem
+    assert model["description"].startswith("One row per ")
+
+
+def test_no_yml_stands_without_its_model() -> None:
+    ymls = {path.with_suffix("") for path in (DBT / "models").rglob("*.yml")} - {DBT / "models/staging/sources"}
+    assert ymls == {path.with_suffix("") for path in MODELS}
+
+
+@pytest.mark.parametrize("path", MARTS, ids=lambda path: path.stem)
+def test_a_mart_declares_its_key_and_every_column(path: Path) -> None:
+    model = declared(path)
+    assert "primary_key" in {constraint["type"] for constraint in model["constraints"]}
+    for column in model["columns"]:
+        assert column["data_type"], column["name"]
+        assert column["description"], column["name"]
+
+
+def test_contracts_are_enforced_on_marts_and_nowhere_switched_off() -> None:
+    project = yaml.safe_load((DBT / "dbt_project.yml").read_text(encoding="utf-8"))
+    marts = project["models"]["chungtay"]["marts"]
+    assert marts["+contract"] == {"enforced": True}
+    assert marts["+persist_docs"] == {"relation": True, "columns": True}
+    assert not any("contract" in declared(path).get("config", {}) for path in MARTS)
+
+
+@pytest.mark.parametrize("path", MARTS, ids=lambda path: path.stem)
+def test_columns_follow_one_grammar(path: Path) -> None:
+    for column in declared(path)["columns"]:
+        name, data_type = column["name"], column["data_type"]
+        if data_type == "boolean":
+            assert name.startswith(("is_", "has_")) or name in FREE_NAMES, name
+            continue
+        assert not name.startswith(("is_", "has_")), name
+        if name in FREE_NAMES:
+            continue
+        suffix = next((suffix for suffix in TYPE_OF_SUFFIX if name.endswith(suffix)), None)
+        assert suffix, f"{name}: no suffix of the grammar"
+        assert data_type in TYPE_OF_SUFFIX[suffix], f"{name}: {data_type}"
+
+
+def test_the_same_quantity_has_the_same_type_everywhere() -> None:
+    types: dict[str, set[str]] = {}
+    for path in MARTS:
+        for column in declared(path)["columns"]:
+            types.setdefault(column["name"], set()).add(column["data_type"])
+    assert {name: found for name, found in types.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("path", sorted((DBT / "tests").rglob("*.sql")), ids=lambda path: path.stem)
+def test_a_data_test_says_what_when_and_how_to_resolve(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for part in ("What: ", "When: ", "How to resolve: "):
+        assert part in text
+
+
+@pytest.mark.parametrize("path", SEEDS, ids=lambda path: path.stem)
+def test_a_seed_declares_the_type_of_every_column(path: Path) -> None:
+    seeds = yaml.safe_load((DBT / "seeds" / "reference.yml").read_text(encoding="utf-8"))["seeds"]
+    (seed,) = [seed for seed in seeds if seed["name"] == path.stem]
+    assert seed["description"].startswith("One row per ")
+    assert list(seed["config"]["column_types"]) == header(path.stem)
+
+
+def header(seed: str) -> list[str]:
+    with (REFERENCE_DIR / f"{seed}.csv").open(encoding="utf-8", newline="") as file:
+        return next(csv.reader(file))
+
+
+def rows(seed: str) -> list[dict[str, str]]:
+    with (REFERENCE_DIR / f"{seed}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_macro_knows_every_deprivation_of_the_standards() -> None:
+    macro = (DBT / "macros" / "deprivations.sql").read_text(encoding="utf-8")
+    listed = re.findall(r"'([a-z_]+)'", re.search(r"return\(\[(.*?)\]\)", macro, re.DOTALL)[1])  # type: ignore[index]
+    assert sorted(listed) == sorted({row["code"] for row in rows("deprivation")})
+    raw = {column.name for column in load_contracts()["household_review"].columns}
+    assert {f"dep_{code}" for code in listed} <= raw
+
+
+def test_every_indicator_that_the_data_sets_can_give_is_computed() -> None:
+    """A code that is misspelt, forgotten or no longer in the list would leave no row and no error."""
+    possible = {
+        row["code"] for row in rows("indicator") if set(row["source_datasets"].split("; ")) <= set(load_contracts())
+    }
+    known = {row["code"] for row in rows("indicator")}
+    families = [path for path in MODELS if path.stem.startswith("int_indicator__")]
+    quoted = {code for path in families for code in re.findall(r"'([a-z_]+)'", path.read_text(encoding="utf-8"))}
+    assert possible
+    assert quoted & known == possible
+
+
+def test_reports_are_expected_as_the_contracts_say() -> None:
+    sql = (DBT / "models/intermediate/report/int_report__expected.sql").read_text(encoding="utf-8")
+    quoted = set(re.findall(r"'([a-z_]+)'", sql))
+    contracts = load_contracts()
+    assert quoted & set(contracts) == set(contracts)
+    yearly = set(re.findall(r"'([a-z_]+)'", re.search(r"dataset in \((.*?)\)", sql)[1]))  # type: ignore[index]
+    assert yearly == {name for name, contract in contracts.items() if contract.sender_kind == "district"}
+    assert {contracts[name].cadence for name in yearly} == {"A"}
+    assert {contract.cadence for name, contract in contracts.items() if name not in yearly} == {"Q"}
