@@ -70,7 +70,7 @@ def reads(path: Path) -> set[tuple[str, str]]:
     """What a model reads, as (layer, name); a macro of the staging layer that reads sources counts as sources."""
     text = path.read_text(encoding="utf-8")
     families = re.search(r"set families = \[(.*?)\]", text)
-    refs = {name for name in re.findall(r"ref\('([a-z_]+)'\)", text)}
+    refs = set(re.findall(r"ref\('([a-z_]+)'\)", text))
     if families:
         refs |= {"int_indicator__" + name for name in re.findall(r"'([a-z_]+)'", families[1])}
     sources = {("source", name) for name in re.findall(r"(?:source\('[a-z]+', |accepted_rows\()'([a-z_]+)'\)", text)}

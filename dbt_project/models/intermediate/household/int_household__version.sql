@@ -21,16 +21,18 @@ with yearly as (
 compared as (
     select
         *,
-        lag(review_year) over household is null
-        or commune_code is distinct from lag(commune_code) over household
-        or village_name is distinct from lag(village_name) over household
-        or ethnic_group_code is distinct from lag(ethnic_group_code) over household
-        or area_type is distinct from lag(area_type) over household
-        or member_count is distinct from lag(member_count) over household
-        or is_merit_family is distinct from lag(is_merit_family) over household
-        or has_social_protection_member is distinct from lag(has_social_protection_member) over household
-        or has_no_labour_capacity is distinct from lag(has_no_labour_capacity) over household
-        or class_code is distinct from lag(class_code) over household as is_changed
+        (
+            lag(review_year) over household is null
+            or commune_code is distinct from lag(commune_code) over household
+            or village_name is distinct from lag(village_name) over household
+            or ethnic_group_code is distinct from lag(ethnic_group_code) over household
+            or area_type is distinct from lag(area_type) over household
+            or member_count is distinct from lag(member_count) over household
+            or is_merit_family is distinct from lag(is_merit_family) over household
+            or has_social_protection_member is distinct from lag(has_social_protection_member) over household
+            or has_no_labour_capacity is distinct from lag(has_no_labour_capacity) over household
+            or class_code is distinct from lag(class_code) over household
+        ) as is_changed
     from yearly
     window household as (partition by household_code order by review_year)
 )

@@ -2,8 +2,8 @@
 
 with figure as (
     {%- for family in families %}
-    select * from {{ ref('int_indicator__' ~ family) }}
-    {{- '\n    union all' if not loop.last }}
+        select * from {{ ref('int_indicator__' ~ family) }}
+        {{- '\n    union all' if not loop.last }}
     {%- endfor %}
 )
 

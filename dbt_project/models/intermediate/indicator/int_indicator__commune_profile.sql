@@ -40,19 +40,20 @@ select
     figure.numerator,
     figure.denominator
 from profile
-cross join lateral (
-    values
-    ('commune_paved_road_rate', profile.has_paved_road::integer::numeric, 1::numeric),
-    ('village_hardened_road_rate', profile.villages_with_hardened_road, profile.village_count),
-    ('village_electricity_rate', profile.villages_with_electricity, profile.village_count),
-    ('irrigation_coverage_rate', profile.irrigation_met_ha, profile.irrigation_need_ha),
-    ('trained_labour_rate', profile.trained_labour, profile.labour_force),
-    ('vocationally_trained_labour_rate', profile.vocationally_trained_labour, profile.labour_force),
-    ('post_training_employment_rate', profile.trained_and_employed, profile.trained_in_year),
-    (
-        'extremely_difficult_commune_exit_rate',
-        (profile.was_extremely_difficult and not profile.is_extremely_difficult)::integer,
-        profile.was_extremely_difficult::integer
-    )
-) as figure (indicator_code, numerator, denominator)
+cross join
+    lateral (
+        values
+        ('commune_paved_road_rate', profile.has_paved_road::integer::numeric, 1::numeric),
+        ('village_hardened_road_rate', profile.villages_with_hardened_road, profile.village_count),
+        ('village_electricity_rate', profile.villages_with_electricity, profile.village_count),
+        ('irrigation_coverage_rate', profile.irrigation_met_ha, profile.irrigation_need_ha),
+        ('trained_labour_rate', profile.trained_labour, profile.labour_force),
+        ('vocationally_trained_labour_rate', profile.vocationally_trained_labour, profile.labour_force),
+        ('post_training_employment_rate', profile.trained_and_employed, profile.trained_in_year),
+        (
+            'extremely_difficult_commune_exit_rate',
+            (profile.was_extremely_difficult and not profile.is_extremely_difficult)::integer,
+            profile.was_extremely_difficult::integer
+        )
+    ) as figure (indicator_code, numerator, denominator)
 where figure.indicator_code <> 'extremely_difficult_commune_exit_rate' or profile.baseline_year is not null

@@ -24,10 +24,10 @@ with scope as (
 
 source as (
     select
-        code as indicator_code,
-        trim(dataset) as dataset
-    from {{ ref('indicator') }}
-    cross join string_to_table(source_datasets, ';') as dataset
+        indicator.code as indicator_code,
+        trim(listed.dataset) as dataset
+    from {{ ref('indicator') }} as indicator
+    cross join string_to_table(indicator.source_datasets, ';') as listed (dataset)
 ),
 
 -- A report on several policies is one report.
@@ -52,7 +52,8 @@ by_dataset as (
             and report.standard_code in ('', scope.standard_code)
             and (
                 report.unit_code is null
-                or scope.scope_code = case scope.scope_level when 'unit' then report.unit_code else report.province_code end
+                or (scope.scope_level = 'unit' and scope.scope_code = report.unit_code)
+                or (scope.scope_level = 'province' and scope.scope_code = report.province_code)
             )
             and (
                 source.dataset <> 'support_delivery'
@@ -76,6 +77,7 @@ select
     scope_level,
     scope_code,
     trim_scale(100.0 * sum(accepted_count) / nullif(sum(expected_count), 0)) as coverage_rate,
-    bool_and(accepted_count > 0) as rests_on_every_dataset
+    -- what rests on one data set has no row without a report of it, be it of an agency that does not lead the policy
+    count(*) = 1 or bool_and(accepted_count > 0) as rests_on_every_dataset
 from by_dataset
 group by indicator_code, period_code, standard_code, support_code, scope_level, scope_code

@@ -23,7 +23,7 @@ case_of_year as (
         ) as is_delivered
     from {{ ref('int_support__case') }} as support
     inner join {{ ref('support_policy') }} as policy on support.policy_code = policy.code
-    order by support.sender_code, support.support_id, support.period_year, support.period_end_on desc
+    order by support.sender_code asc, support.support_id asc, support.period_year asc, support.period_end_on desc
 ),
 
 figure as (
@@ -71,8 +71,8 @@ figure as (
         district_code,
         reported_province_code,
         reporting_unit_code,
-        policy_group_code,
-        policy_group_code,
+        policy_group_code as breakdown_code,
+        policy_group_code as support_code,
         count(*) filter (where is_delivered),
         count(*)
     from case_of_year

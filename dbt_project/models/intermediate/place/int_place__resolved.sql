@@ -7,20 +7,20 @@ with named_place as (
     union
     select
         commune_code,
-        period_end_on,
-        period_end_on
+        period_end_on as named_on,
+        period_end_on as placed_on
     from {{ ref('stg_household_review_held') }}
     union
     select
         commune_code,
-        period_end_on,
-        period_end_on
+        period_end_on as named_on,
+        period_end_on as placed_on
     from {{ ref('stg_commune_profile') }}
     union
     select
         commune_code,
-        period_end_on,
-        period_end_on
+        period_end_on as named_on,
+        period_end_on as placed_on
     from {{ ref('stg_credit_loan') }}
     union
     -- a household that left the lists is looked for a year later
@@ -42,8 +42,8 @@ with named_place as (
     -- or, when it is in no register, where its code was given
     select
         left(household_code, 5),
-        period_end_on,
-        period_end_on
+        period_end_on as named_on,
+        period_end_on as placed_on
     from {{ ref('stg_support_delivery') }}
 ),
 

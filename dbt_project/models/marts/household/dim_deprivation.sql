@@ -1,3 +1,10 @@
+with standard as (
+    select distinct
+        code,
+        legal_source
+    from {{ ref('poverty_standard') }}
+)
+
 select
     deprivation.standard_code,
     deprivation.code as deprivation_code,
@@ -7,5 +14,4 @@ select
     deprivation.name_en,
     standard.legal_source
 from {{ ref('deprivation') }} as deprivation
-inner join (select distinct code, legal_source from {{ ref('poverty_standard') }}) as standard
-    on deprivation.standard_code = standard.code
+inner join standard on deprivation.standard_code = standard.code

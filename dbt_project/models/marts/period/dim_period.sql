@@ -4,9 +4,9 @@ with bounds as (
 ),
 
 year_in_range as (
-    select year_number::integer as period_year
+    select series.year_number as period_year
     from bounds
-    cross join generate_series(2010, bounds.last_year) as year_number
+    cross join generate_series(2010, bounds.last_year) as series (year_number)
 ),
 
 period as (

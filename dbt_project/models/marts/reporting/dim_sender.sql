@@ -12,7 +12,7 @@ with unit as (
     where
         level = 'district'
         or (level = 'commune' and system = 'two_level')
-    order by level, code, valid_until desc
+    order by level asc, code asc, valid_until desc
 )
 
 select
