@@ -1,12 +1,14 @@
 with bounds as (
-    select greatest(2030, max(period_year) + 1) as last_year
+    select
+        least(2010, min(period_year)) as first_year,
+        greatest(2030, max(period_year) + 1) as last_year
     from {{ ref('stg_submission') }}
 ),
 
 year_in_range as (
     select series.year_number as period_year
     from bounds
-    cross join generate_series(2010, bounds.last_year) as series (year_number)
+    cross join generate_series(bounds.first_year, bounds.last_year) as series (year_number)
 ),
 
 period as (
