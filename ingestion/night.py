@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestion.local.airflow import Airflow, AirflowError
-from ingestion.local.airflow_client import AirflowClient
+from ingestion.local.airflow_client import AirflowApiError, AirflowClient
 from ingestion.local.postgres import locked
 from ingestion.ops import Finding, Publication, StepOutcome, Submission
 from ingestion.settings import Settings
@@ -25,6 +25,7 @@ FLOW = ("receive_reports", "judge_reports", "build_warehouse")
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 POLL_SECONDS = 0.3
 NEXT_RUN_SECONDS = 60  # between an announcement and the run that it starts
+QUEUED_SECONDS = 3  # before we say that a run is waiting
 STILL_SECONDS = 3600  # without any task changing its state
 
 
@@ -103,11 +104,10 @@ class Night:
 
 
 Watch = Callable[[str, Sequence[Task]], None]
+Say = Callable[[str], None]
 
 
-def run_night(
-    settings: Settings, url: str, inbox: Path | None, watch: Watch, say: Callable[[str], None] = lambda _: None
-) -> Night:
+def run_night(settings: Settings, url: str, inbox: Path | None, watch: Watch, say: Say = lambda _: None) -> Night:
     """Run a night on the local stack, starting it if it is down; `watch` is told a DAG's id and tasks when they change.
 
     `url` is the warehouse's. Raises NightError when another night runs on this home, AirflowError when Airflow ends.
@@ -116,12 +116,12 @@ def run_night(
     airflow.up(say)
     try:
         with locked(settings.home / ".night.lock", wait=False):
-            return _run(airflow, url, inbox, watch)
+            return _run(airflow, url, inbox, watch, say)
     except BlockingIOError:
         raise NightError(f"another night runs on {settings.home}; wait for its end") from None
 
 
-def _run(airflow: Airflow, url: str, inbox: Path | None, watch: Watch) -> Night:
+def _run(airflow: Airflow, url: str, inbox: Path | None, watch: Watch, say: Say) -> Night:
     started = datetime.now(UTC)
     night = Night(f"{started:%Y-%m-%dT%H:%M:%SZ}-{secrets.token_hex(2)}", started)
     client = airflow.client()
@@ -131,7 +131,7 @@ def _run(airflow: Airflow, url: str, inbox: Path | None, watch: Watch) -> Night:
     ids = {night.night_id}
     state = ""
     for dag_id, next_dag_id in zip(FLOW, (*FLOW[1:], None), strict=True):
-        state, tasks = _follow(airflow, client, dag_id, run_id, watch)
+        state, tasks = _follow(airflow, client, dag_id, run_id, watch, say)
         night.failures += [Failure(f"{dag_id}.{t.name}", _message(t), t.log) for t in tasks if t.state == "failed"]
         ids |= {event["extra"].get("night_id", "") for event in client.upstream_events(dag_id, run_id)[-1:]}
         if next_dag_id is None:
@@ -148,24 +148,42 @@ def _run(airflow: Airflow, url: str, inbox: Path | None, watch: Watch) -> Night:
     return night
 
 
-def _follow(airflow: Airflow, client: AirflowClient, dag_id: str, run_id: str, watch: Watch) -> tuple[str, list[Task]]:
+def _follow(
+    airflow: Airflow, client: AirflowClient, dag_id: str, run_id: str, watch: Watch, say: Say
+) -> tuple[str, list[Task]]:
     """Wait for the end of one run; gives its state and its tasks."""
     seen: list[tuple[str, str]] = []
-    changed = time.monotonic()
+    begun = changed = time.monotonic()
+    told = False
     while True:
-        state = client.run(dag_id, run_id)["state"]
-        tasks = [_task(airflow, dag_id, run_id, record) for record in client.task_instances(dag_id, run_id)]
+        try:
+            state = client.run(dag_id, run_id)["state"]
+            tasks = [_task(airflow, dag_id, run_id, record) for record in client.task_instances(dag_id, run_id)]
+        except AirflowApiError as error:
+            if gone := {"scheduler", "api_server"} - airflow.processes().keys():
+                raise _ended(airflow, gone) from error
+            raise
         now = [(task.name, task.state) for task in tasks]
         if now != seen:
             seen, changed = now, time.monotonic()
             watch(dag_id, tasks)
         if state in ("success", "failed"):
             return state, tasks
+        if state == "queued" and not told and time.monotonic() - begun > QUEUED_SECONDS:
+            say(f"{dag_id} waits for an earlier run to end")
+            told = True
         if time.monotonic() - changed > STILL_SECONDS:
             raise NightError(f"{dag_id} has not moved for {STILL_SECONDS} s; see {airflow.url}/dags/{dag_id}")
         if gone := {"scheduler", "api_server"} - airflow.processes().keys():
-            raise AirflowError(f"Airflow's {' and '.join(sorted(gone))} ended during the night; see {airflow.logs}")
+            raise _ended(airflow, gone)
         time.sleep(POLL_SECONDS)
+
+
+def _ended(airflow: Airflow, names: set[str]) -> AirflowError:
+    return AirflowError(
+        f"Airflow's {' and '.join(sorted(names))} ended during the night; see {airflow.logs}."
+        " Run the night again: it goes on from where this one ended"
+    )
 
 
 def _next_run(client: AirflowClient, dag_id: str, run_id: str, next_dag_id: str, *, expected: bool) -> str | None:

@@ -25,7 +25,18 @@ _SHARED = (
     "airflow.jobs.dag_processor_job_runner",
 )
 # Third-party only: our own modules are imported by each task, so that a changed file counts from the next task on.
-_ENGINES = ("alembic", "dbt.cli.main", "dbt.adapters.postgres", "great_expectations", "polars", "psycopg", "sqlalchemy")
+_ENGINES = (
+    "alembic.command",
+    "dbt.cli.main",
+    "dbt.adapters.postgres",
+    "great_expectations",
+    "open_data_contract_standard.model",
+    "polars",
+    "psycopg",
+    "pydantic_settings",
+    "python_calamine",
+    "sqlalchemy",
+)
 _COMPONENTS = {
     "api_server": (("airflow.api_fastapi.main",), ("api-server", "--host", "127.0.0.1", "--workers", "1")),
     "scheduler": (_ENGINES, ("scheduler", "--skip-serve-logs")),
