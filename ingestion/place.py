@@ -30,6 +30,7 @@ _SHORT_KINDS = {
     "h": "huyen",
     "q": "quan",
 }
+_MOST_NAMED = 6
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _QUALIFIED = re.compile(r"\s*(?:,|;|\(| - )\s*")
@@ -207,5 +208,6 @@ def province_of_senders(sender_codes: Iterable[str], day: date) -> str | None:
 
 
 def names_of(units: Iterable[AdminUnit]) -> str:
-    """Units as a message names them: `Xã Đồng Tân (07813)`."""
-    return ", ".join(f"{unit.name} ({unit.code})" for unit in units)
+    """Units as a message names them: `Xã Đồng Tân (07813)`; of many, the first."""
+    names = [f"{unit.name} ({unit.code})" for unit in units]
+    return ", ".join(names[:_MOST_NAMED] + ["…"] * (len(names) > _MOST_NAMED))

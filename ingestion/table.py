@@ -65,33 +65,42 @@ class Table:
             "row_number": self.row_numbers.cast(pl.Int32),
         }
         for column in self.layout.contract.columns:
-            reading = self._readings.get(column.name)
+            values = self._values.get(column.name)
             columns[column.name] = (
-                reading.values if reading else pl.repeat(None, height, dtype=DTYPES[column.type], eager=True)
+                pl.repeat(None, height, dtype=DTYPES[column.type], eager=True) if values is None else values
             )
         return pl.DataFrame(columns)
 
     def unread(self) -> pl.DataFrame:
         """The cells that could not be read, by row and column, as `raw.unread_cell` keeps them."""
         records = []
-        numbers = self.row_numbers
         for name, reading in self._readings.items():
-            if not reading.unread:
-                continue
-            placed = self._placed.get(name) or self._name_of_place
-            if placed is None:
-                raise ValueError(f"column {name} stands nowhere in the sheet")
-            indices = sorted(reading.unread)
-            written = self._cells(placed).gather(pl.Series(indices)).written()
-            broken = self._broken.get(placed.index, {})
-            for index, text in zip(indices, written, strict=True):
-                why, number = reading.unread[index], int(numbers[index])
-                address = self.sheet.address(number, placed.index)
-                value = text if text is not None else broken.get(index, "")
-                records.append(
-                    (self.sheet.name, number, name, address, value, why.rule, why.expected_vi, why.expected_en)
-                )
+            if reading.unread:
+                records += self._unread_records(name, self._placed[name], reading.unread)
+        if self._communes is not None and self._communes.unresolved and self._name_of_place is not None:
+            records += self._unread_records(self._communes.code, self._name_of_place, self._communes.unresolved)
         return pl.DataFrame(records, schema=UNREAD_SCHEMA, orient="row").sort("row_number", maintain_order=True)
+
+    def _unread_records(
+        self, name: str, placed: Placed, unread: Mapping[int, Unread]
+    ) -> list[tuple[str, int, str, str | None, str, str, str, str]]:
+        indices = sorted(unread)
+        numbers = self.row_numbers.gather(indices).to_list()
+        written = self._cells(placed).gather(pl.Series(indices)).written()
+        broken = self._broken.get(placed.index, {})
+        return [
+            (
+                self.sheet.name,
+                number,
+                name,
+                self.sheet.address(number, placed.index),
+                broken.get(index, "") if text is None else text,
+                unread[index].rule,
+                unread[index].expected_vi,
+                unread[index].expected_en,
+            )
+            for index, number, text in zip(indices, numbers, written, strict=True)
+        ]
 
     def positions(self) -> pl.DataFrame:
         """Where the columns stand, as `raw.column_position` keeps it; nothing for files without column letters."""
@@ -178,6 +187,7 @@ class Table:
 
     @cached_property
     def _readings(self) -> dict[str, Reading]:
+        """What the columns of the sheet hold, by name."""
         readings: dict[str, Reading] = {}
         for placed in self.layout.placed:
             reading = self._read(placed, self._cells(placed))
@@ -188,10 +198,18 @@ class Table:
                 if unread:
                     values = values.scatter(list(unread), None)
             readings[placed.column.name] = Reading(values, unread, reading.precision)
-            if reading.precision is not None:
-                readings[f"{placed.column.name}_precision"] = Reading(reading.precision)
-        self._add_communes(readings)
         return readings
+
+    @cached_property
+    def _values(self) -> dict[str, pl.Series]:
+        """Values by column of the contract, read or derived."""
+        values = {name: reading.values for name, reading in self._readings.items()}
+        for name, reading in self._readings.items():
+            if reading.precision is not None:
+                values[f"{name}_precision"] = reading.precision
+        if self._communes is not None:
+            values[self._communes.code] = self._communes.values
+        return values
 
     # --- communes ---
 
@@ -199,60 +217,63 @@ class Table:
     def _name_of_place(self) -> Placed | None:
         return next((placed for placed in self.layout.placed if placed.column.place == "commune_name"), None)
 
-    def _add_communes(self, readings: dict[str, Reading]) -> None:
-        """Fill the code of the commune from its name where the code is not sent."""
-        code = next((column for column in self.layout.contract.columns if column.place == "commune_code"), None)
+    @cached_property
+    def _communes(self) -> "_Communes | None":
+        """The codes of the communes, from their names where no code is sent."""
+        code = next((column.name for column in self.layout.contract.columns if column.place == "commune_code"), None)
         if code is None or self._name_of_place is None:
-            return
-        height = len(self.kinds.data)
-        sent = readings.get(code.name) or Reading(pl.repeat(None, height, dtype=pl.String, eager=True))
-        names = readings[self._name_of_place.column.name].values
+            return None
+        names = self._readings[self._name_of_place.column.name].values
+        sent = self._readings.get(code) or Reading(pl.repeat(None, len(names), dtype=pl.String, eager=True))
         open_rows = sent.values.is_null() & names.is_not_null()
         if sent.unread:
             open_rows = open_rows.scatter(list(sent.unread), False)
         if not open_rows.any():
-            readings[code.name] = sent
-            return
+            return _Communes(code, sent.values, {})
         matches = {name: self.area.by_name(name) for name in names.filter(open_rows).unique()}
-        codes = names.replace_strict(
+        found = names.replace_strict(
             {name: match.unit.code for name, match in matches.items() if match.unit},
             default=None,
             return_dtype=pl.String,
         )
-        values = pl.select(pl.when(open_rows).then(codes).otherwise(sent.values)).to_series()
-        unread = dict(sent.unread)
-        filled = {}
-        for index in (open_rows & codes.is_null()).arg_true():
+        values = pl.select(pl.when(open_rows).then(found).otherwise(sent.values)).to_series()
+        unresolved: dict[int, Unread] = {}
+        told_apart: dict[int, str] = {}
+        for index in (open_rows & found.is_null()).arg_true():
             candidates = matches[names[index]].candidates
-            unit = self._told_apart(candidates, readings, index)
-            if unit is None:
-                unread[index] = _commune_expected(candidates)
+            if (unit := self._told_apart(candidates, index)) is None:
+                unresolved[index] = _commune_expected(candidates)
             else:
-                filled[index] = unit.code
-        if filled:
-            values = values.scatter(list(filled), pl.Series(list(filled.values())))
-        readings[code.name] = Reading(values, unread)
+                told_apart[index] = unit.code
+        if told_apart:
+            values = values.scatter(list(told_apart), pl.Series(list(told_apart.values())))
+        return _Communes(code, values, unresolved)
 
-    def _told_apart(
-        self, candidates: Iterable[AdminUnit], readings: Mapping[str, Reading], index: int
-    ) -> AdminUnit | None:
+    def _told_apart(self, candidates: Iterable[AdminUnit], index: int) -> AdminUnit | None:
         """The one of several communes of a name that the household's code begins with, or that lies in the district
         after which the bank's office is called."""
         units = {unit.code: unit for unit in candidates}
-        household = self._value(readings, "household_code", index) or ""
-        if (unit := units.get(household[:5])) is not None:
+        if (unit := units.get((self._text("household_code", index) or "")[:5])) is not None:
             return unit
-        if office := self._value(readings, "transaction_office", index):
+        if office := self._text("transaction_office", index):
             district = self.districts.by_name(_OFFICE.sub("", fold(office))).unit
             inside = [unit for unit in units.values() if district and unit.parent_code == district.code]
             if len(inside) == 1:
                 return inside[0]
         return None
 
-    @staticmethod
-    def _value(readings: Mapping[str, Reading], name: str, index: int) -> str | None:
-        reading = readings.get(name)
+    def _text(self, name: str, index: int) -> str | None:
+        reading = self._readings.get(name)
         return None if reading is None else reading.values[index]
+
+
+@dataclass(frozen=True, slots=True)
+class _Communes:
+    """Codes of the communes, for the column `code`; `unresolved` are names without one, by index."""
+
+    code: str
+    values: pl.Series
+    unresolved: Mapping[int, Unread]
 
 
 _OFFICE = re.compile(r"^(?:pgd|phòng giao dịch)(?:\s+nhcsxh)?[\s:.-]*")

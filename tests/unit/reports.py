@@ -156,8 +156,8 @@ def write_ods(path: Path, rows: Cells, *, repeat: int = 1) -> Path:
         for prefix, name in (("office", "office"), ("table", "table"), ("text", "text"))
     )
     content = (
-        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {namespaces} office:version="1.2"><office:body>'
-        f'<office:spreadsheet><table:table table:name="Sheet1">{body}</table:table></office:spreadsheet>'
+        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {namespaces} office:version="1.2">'
+        f'<office:body><office:spreadsheet><table:table table:name="Sheet1">{body}</table:table></office:spreadsheet>'
         "</office:body></office:document-content>"
     )
     with zipfile.ZipFile(path, "w") as archive:

@@ -237,7 +237,9 @@ def test_dates_are_day_first(text: str) -> None:
     assert read_date(text, vague=False) == (date(2023, 6, 5), "day")
 
 
-@pytest.mark.parametrize("text", ["5/6/23", "31/02/2023", "05/16/2023", "2023", "06/2023", "abc", "0/0/0000", "1/1/0023"])
+@pytest.mark.parametrize(
+    "text", ["5/6/23", "31/02/2023", "05/16/2023", "2023", "06/2023", "abc", "0/0/0000", "1/1/0023"]
+)
 def test_what_is_no_date(text: str) -> None:
     assert isinstance(read_date(text, vague=False), Unread)
 
@@ -303,7 +305,11 @@ def test_commas_inside_names_of_a_list() -> None:
         "illness_accident",
         "no_labour",
     ]
-    assert read_codes("no_land; no_land;Không có lao động\n- Nguyên nhân khác", causes) == ["no_land", "no_labour", "other"]
+    assert read_codes("no_land; no_land;Không có lao động\n- Nguyên nhân khác", causes) == [
+        "no_land",
+        "no_labour",
+        "other",
+    ]
     assert read_codes("-", causes) is None
     assert isinstance(read_codes("Không có lao động; lý do lạ", causes), Unread)
 

@@ -108,9 +108,7 @@ def test_another_measure_is_another_column(tmp_path: Path) -> None:
 def test_every_data_set_by_each_of_its_headings(dataset: str, tmp_path: Path) -> None:
     contract = load_contracts()[dataset]
     for rank in range(max(len(column.headings) for column in contract.columns)):
-        headings = {
-            column.name: column.headings[min(rank, len(column.headings) - 1)] for column in columns(dataset)
-        }
+        headings = {column.name: column.headings[min(rank, len(column.headings) - 1)] for column in columns(dataset)}
         layout = layout_of(write_csv(tmp_path / "a.csv", table(dataset, [record(dataset)], headings=headings)))
         assert layout.contract.dataset == dataset
         assert names(layout) == [column.name for column in columns(dataset)]
@@ -168,12 +166,15 @@ def test_letterhead_group_headings_and_numbers(tmp_path: Path) -> None:
 def test_deprivations_headed_by_their_numbers(standard: str, period: str, count: int, tmp_path: Path) -> None:
     plain = table("household_review", [record("household_review")], standard=standard)
     start = next(index for index, column in enumerate(columns("household_review", standard)) if column.deprivation)
-    group, leaf = list(plain[0]), [None] * len(plain[0])
+    group: list[Any] = list(plain[0])
+    leaf: list[Any] = [None] * len(plain[0])
     group[start : start + count] = ["Chỉ số thiếu hụt dịch vụ xã hội cơ bản", *[None] * (count - 1)]
     leaf[start : start + count] = list(range(1, count + 1))
     layout = layout_of(write_csv(tmp_path / "a.csv", [group, leaf, *plain[1:]]), period)
     numbered = sorted(
-        (column.number_in(standard), column.name) for column in columns("household_review", standard) if column.deprivation
+        (column.number_in(standard), column.name)
+        for column in columns("household_review", standard)
+        if column.deprivation
     )
     found = names(layout)[start : start + count]
     assert found == [name for _, name in numbered]
@@ -183,7 +184,9 @@ def test_deprivations_headed_by_their_numbers(standard: str, period: str, count:
 def test_grouped_debts(tmp_path: Path) -> None:
     plain = table("credit_loan", [record("credit_loan")])
     debts = {"Dư nợ trong hạn": "Trong hạn", "Dư nợ quá hạn": "Quá hạn", "Dư nợ khoanh": "Khoanh", "Tổng dư nợ": "Tổng"}
-    group = ["Dư nợ (triệu đồng)" if text == "Dư nợ trong hạn" else None if text in debts else text for text in plain[0]]
+    group = [
+        "Dư nợ (triệu đồng)" if text == "Dư nợ trong hạn" else None if text in debts else text for text in plain[0]
+    ]
     leaf = [debts.get(text) for text in plain[0]]
     layout = layout_of(write_xlsx(tmp_path / "a.xlsx", [group, leaf, *plain[1:]], merge=["P1:S1"]), "2023-Q4")
     assert names(layout) == [column.name for column in columns("credit_loan")]
@@ -226,7 +229,11 @@ def test_missing_columns_are_told_also_when_it_is_the_key(tmp_path: Path) -> Non
 
 
 def test_one_of_two_columns_is_enough(tmp_path: Path) -> None:
-    for left_out, missing in ((["commune_code"], []), (["commune_name"], []), (["commune_code", "commune_name"], ["commune_code"])):
+    for left_out, missing in (
+        (["commune_code"], []),
+        (["commune_name"], []),
+        (["commune_code", "commune_name"], ["commune_code"]),
+    ):
         rows = table("household_review", [record("household_review")], without=left_out)
         layout = layout_of(write_xlsx(tmp_path / "a.xlsx", rows))
         assert [column.name for column in layout.missing] == missing
@@ -234,7 +241,9 @@ def test_one_of_two_columns_is_enough(tmp_path: Path) -> None:
 
 def test_unknown_and_nameless_columns(tmp_path: Path) -> None:
     rows = table("support_delivery", [record("support_delivery")])
-    rows = [["STT" if index == 0 else index, *row, "Cán bộ" if index == 0 else "A", None] for index, row in enumerate(rows)]
+    rows = [
+        ["STT" if index == 0 else index, *row, "Cán bộ" if index == 0 else "A", None] for index, row in enumerate(rows)
+    ]
     rows[1][-1] = "lạ"
     layout = layout_of(write_xlsx(tmp_path / "a.xlsx", rows), "2023-Q2")
     assert [heading for _, heading in layout.unknown] == ["Cán bộ"]
@@ -242,8 +251,13 @@ def test_unknown_and_nameless_columns(tmp_path: Path) -> None:
 
 
 OTHER_FORMS: Mapping[str, Cells] = {
-    "members": [["Mã hộ", "STT trong hộ", "Họ và tên", "Giới tính", "Ngày, tháng, năm sinh", "Quan hệ với chủ hộ", "Dân tộc"]],
-    "results": [["TT", "Phường/ Xã", "Tổng số hộ dân cư", None, "Tổng số hộ nghèo", None], [None, None, "Số hộ", "Nhân khẩu", "Số hộ", "Tỷ lệ"]],
+    "members": [
+        ["Mã hộ", "STT trong hộ", "Họ và tên", "Giới tính", "Ngày, tháng, năm sinh", "Quan hệ với chủ hộ", "Dân tộc"]
+    ],
+    "results": [
+        ["TT", "Phường/ Xã", "Tổng số hộ dân cư", None, "Tổng số hộ nghèo", None],
+        [None, None, "Số hộ", "Nhân khẩu", "Số hộ", "Tỷ lệ"],
+    ],
     "finance": [["Mã dự án", "Nguồn vốn", "Loại vốn", "Mã địa bàn", "Kế hoạch vốn", "Đã phân bổ", "Đã giải ngân"]],
     "tasks": [["Mã nhiệm vụ", "Tình trạng", "Tỷ lệ hoàn thành (%)", "Thời hạn", "Kết quả thực hiện"]],
 }

@@ -92,7 +92,13 @@ def test_senders() -> None:
     assert commune is not None
     assert province_of(district, IN_2022) == "24"
     assert province_of(commune, IN_2025) == "24"
-    for code, day in (("huyen-220", IN_2025), ("huyen-999", IN_2022), ("nhcsxh", IN_2022), ("", IN_2022), ("xa-", IN_2025)):
+    for code, day in (
+        ("huyen-220", IN_2025),
+        ("huyen-999", IN_2022),
+        ("nhcsxh", IN_2022),
+        ("", IN_2022),
+        ("xa-", IN_2025),
+    ):
         assert sender_unit(code, day) is None
 
 

@@ -74,7 +74,9 @@ def test_headings_and_numbers_again_on_a_new_page(tmp_path: Path) -> None:
     assert data_rows(tmp_path, rows) == [3, 4, 7, 8]
 
 
-@pytest.mark.parametrize("label", ["Tổng cộng", "TỔNG CỘNG:", "Cộng", "Tổng số", "Cộng xã An Lạc", "Tong cong", "To\u0302\u0309ng cộng"])
+@pytest.mark.parametrize(
+    "label", ["Tổng cộng", "TỔNG CỘNG:", "Cộng", "Tổng số", "Cộng xã An Lạc", "Tong cong", "To\u0302\u0309ng cộng"]
+)
 @pytest.mark.parametrize("where", ["tt", "household_code", "head_name"])
 def test_rows_of_sums(tmp_path: Path, label: str, where: str) -> None:
     found = classified(tmp_path, sheet_of(line(**{where: label, "member_count": 16})))
@@ -103,13 +105,20 @@ def test_signatures(tmp_path: Path) -> None:
 
 
 def test_recipients_and_notes(tmp_path: Path) -> None:
-    rows = sheet_of(line(tt="Nơi nhận:"), line(tt="- Như trên;"), line(tt="- Lưu: VT."), line(tt="Ghi chú: số liệu đã kiểm tra"))
+    rows = sheet_of(
+        line(tt="Nơi nhận:"), line(tt="- Như trên;"), line(tt="- Lưu: VT."), line(tt="Ghi chú: số liệu đã kiểm tra")
+    )
     assert data_rows(tmp_path, rows) == [2, 3, 4, 5]
 
 
 def test_data_below_a_signature_is_data(tmp_path: Path) -> None:
     late = [None, *table("household_review", [record("household_review", 9)])[1]]
-    rows = sheet_of(line(household_code="NGƯỜI LẬP BIỂU"), line(household_code="Lý Thị Hoa"), late, line(household_code="07645-00010"))
+    rows = sheet_of(
+        line(household_code="NGƯỜI LẬP BIỂU"),
+        line(household_code="Lý Thị Hoa"),
+        late,
+        line(household_code="07645-00010"),
+    )
     assert data_rows(tmp_path, rows) == [2, 3, 4, 5, 8, 9]
 
 

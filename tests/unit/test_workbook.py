@@ -20,7 +20,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def sheets(path: Path, **limits: int) -> list[Sheet]:
-    return read_sheets(path, Settings(**limits))
+    return read_sheets(path, Settings().model_copy(update=limits))
 
 
 def written(sheet: Sheet) -> list[list[str | None]]:
@@ -84,7 +84,11 @@ def test_csv_text_written_as_a_formula(tmp_path: Path) -> None:
 
 
 def test_xlsx_native_types(tmp_path: Path) -> None:
-    rows: Cells = [["a", "b", "c", "d"], ["01", 1.25, date(2023, 5, 6), True], [2, "1.250", datetime(2023, 5, 6, 7), None]]  # noqa: DTZ001
+    rows: Cells = [
+        ["a", "b", "c", "d"],
+        ["01", 1.25, date(2023, 5, 6), True],
+        [2, "1.250", datetime(2023, 5, 6, 7), None],  # noqa: DTZ001
+    ]
     (sheet,) = sheets(write_xlsx(tmp_path / "a.bin", rows))
     a, b, c, d = sheet.columns
     assert a.number is not None

@@ -1,0 +1,425 @@
+"""A received file into reports: what it holds, who sent it, when, and where its communes are."""
+
+import csv
+import json
+from collections import Counter
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import polars as pl
+import pytest
+from reports import Cells, columns, record, table, write_csv, write_ods, write_xlsx
+
+from ingestion.contract import load_contracts
+from ingestion.ops import ColumnPosition, UnreadCell
+from ingestion.read import Report, read_file
+from ingestion.settings import PROJECT_DIR
+
+INBOX = PROJECT_DIR / "examples" / "inbox"
+EXPECTED = PROJECT_DIR / "tests" / "acceptance" / "expected" / "submissions.csv"
+OURS = set(load_contracts())
+POLARS = {"text": pl.String, "bigint": pl.Int64, "date": pl.Date, "boolean": pl.Boolean, "text[]": pl.List(pl.String)}
+
+
+def read(path: Path, sender: str = "huyen-220", period: str = "2022", **options: Any) -> list[Report]:
+    return read_file(path, sender_code=sender, period_code=period, today=date(2026, 1, 31), **options)
+
+
+def only(reports: list[Report]) -> Report:
+    (report,) = reports
+    return report
+
+
+def rules(report: Report) -> list[str]:
+    return [finding.rule for finding in report.findings]
+
+
+def households(path: Path, *records: dict[str, Any], **options: Any) -> Path:
+    return write_xlsx(path / "a.xlsx", table("household_review", records or [record("household_review")], **options))
+
+
+# --- the sample reports ---
+
+
+def sample_files() -> list[Path]:
+    return sorted(path for path in INBOX.rglob("*") if path.is_file())
+
+
+def test_the_samples_are_there() -> None:
+    assert len(sample_files()) > 100
+
+
+@pytest.mark.parametrize("path", sample_files(), ids=lambda path: "/".join(path.relative_to(INBOX).parts))
+def test_sample_reports_have_every_row_and_no_defect(path: Path) -> None:
+    sender, period, name = path.relative_to(INBOX).parts
+    with EXPECTED.open(encoding="utf-8", newline="") as file:
+        expected = [
+            row for row in csv.DictReader(file) if (row["sender"], row["period"], row["file"]) == (sender, period, name)
+        ]
+    reports = read(path, sender, period, province="24")
+    ours = Counter({row["dataset"]: int(row["rows"]) for row in expected if row["dataset"] in OURS})
+    assert Counter({report.dataset: report.row_count for report in reports if report.dataset}) == ours
+    for report in reports:
+        if report.dataset:
+            assert set(rules(report)) <= {"unknown_heading"}
+            assert report.unread.is_empty()
+        else:
+            assert rules(report) == ["not_recognised"]
+
+
+# --- shape ---
+
+
+@pytest.mark.parametrize("dataset", sorted(OURS))
+def test_frames_have_the_columns_and_types_of_the_tables(dataset: str, tmp_path: Path) -> None:
+    sender, period = {"A": ("huyen-220", "2022"), "Q": ("nhcsxh", "2023-Q2")}[load_contracts()[dataset].cadence]
+    report = only(
+        read(write_xlsx(tmp_path / "a.xlsx", table(dataset, [record(dataset)])), sender, period, province="24")
+    )
+    assert report.dataset == dataset
+    assert report.rows.height == 1
+    declared = [(name, kind) for name, kind in load_contracts()[dataset].raw_columns() if name != "submission_id"]
+    assert report.rows.columns == [name for name, _ in declared]
+    for (name, kind), dtype in zip(declared, report.rows.dtypes, strict=True):
+        expected = pl.Int32 if name == "row_number" else pl.Decimal if kind == "numeric" else POLARS[kind]
+        assert dtype == expected, name
+    in_ops = [column.name for column in UnreadCell.__table__.columns if column.name not in ("submission_id", "dataset")]
+    assert sorted(report.unread.columns) == sorted(in_ops)
+    in_ops = [column.name for column in ColumnPosition.__table__.columns if column.name != "submission_id"]
+    assert sorted(report.positions.columns) == sorted(in_ops)
+
+
+def test_a_whole_row(tmp_path: Path) -> None:
+    report = only(read(households(tmp_path)))
+    assert report.standard_code == "2021-2025"
+    assert report.period_end == date(2022, 12, 31)
+    assert report.contract_version == load_contracts()["household_review"].version
+    row = report.rows.row(0, named=True)
+    assert (
+        row
+        | {
+            "sheet_name": "Sheet1",
+            "row_number": 2,
+            "household_code": "07645-00001",
+            "head_sex": "female",
+            "head_birth_date": date(1984, 2, 11),
+            "head_birth_date_precision": "day",
+            "head_ethnic_group": "07",
+            "commune_code": "07645",
+            "member_count": 4,
+            "area_type": "rural",
+            "income_per_capita": Decimal(1_250_000),
+            "dep_water": True,
+            "dep_employment": False,
+            "dep_health_access": None,
+            "class_reported": "poor",
+            "movement_reported": "stayed",
+            "poverty_causes": ["no_labour", "illness_accident"],
+            "needs": ["credit"],
+            "is_merit_family": False,
+            "note": None,
+        }
+        == row
+    )
+
+
+def test_the_other_standard_leaves_its_columns_empty(tmp_path: Path) -> None:
+    rows = table("household_review", [record("household_review", dep_health_access="x")], standard="2016-2020")
+    row = only(read(write_xlsx(tmp_path / "a.xlsx", rows), period="2018")).rows.row(0, named=True)
+    assert row["dep_health_access"] is True
+    assert row["dep_health_insurance"] is False
+    assert row["dep_employment"] is None
+
+
+def test_positions_and_cells_are_those_of_the_sheet(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    for row_index, row in enumerate(table("household_review", [record("household_review", head_sex="?")])):
+        for column_index, value in enumerate(row):
+            workbook.active.cell(5 + row_index, 3 + column_index, value)
+    workbook.save(tmp_path / "a.xlsx")
+    report = only(read(tmp_path / "a.xlsx"))
+    assert report.rows["row_number"].to_list() == [6]
+    assert report.positions.filter(pl.col("column_name") == "head_sex")["column_letter"].to_list() == ["E"]
+    unread = report.unread.row(0, named=True)
+    assert (unread["row_number"], unread["column_name"], unread["cell"], unread["value"]) == (6, "head_sex", "E6", "?")
+    assert unread["rule"] == "unknown_code"
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "ods", "csv", "json"])
+def test_one_report_in_four_formats(kind: str, tmp_path: Path) -> None:
+    records = [record("support_delivery", number) for number in (1, 2)]
+    rows, path = table("support_delivery", records), tmp_path / "report"
+    match kind:
+        case "xlsx":
+            write_xlsx(path, rows)
+        case "ods":
+            write_ods(path, rows)
+        case "csv":
+            write_csv(path, rows)
+        case "json":
+            path.write_text(json.dumps(records, ensure_ascii=False), encoding="utf-8")
+    report = only(read(path, "sxd", "2023-Q2"))
+    assert not report.findings
+    assert report.rows["amount"].to_list() == [40_000_000, 40_000_000]
+    assert report.rows["row_number"].to_list() == ([1, 2] if kind == "json" else [2, 3])
+    assert report.positions.is_empty() == (kind == "json")
+
+
+def test_errors_in_cells_are_unread(tmp_path: Path) -> None:
+    path = households(
+        tmp_path, record("household_review", member_count="#REF!", income_per_capita="=1/0", dep_water="#N/A")
+    )
+    report = only(read(path))
+    assert dict(report.unread.select("column_name", "value").iter_rows()) == {
+        "member_count": "#REF!",
+        "income_per_capita": "=1/0",
+        "dep_water": "#N/A",
+    }
+    assert report.rows.row(0, named=True)["dep_water"] is None
+
+
+# --- several sheets ---
+
+
+def test_sheets_of_one_data_set_are_one_report(tmp_path: Path) -> None:
+    first, second = record("household_review", 1), record("household_review", 2, income_per_capita="bậy")
+    sheets: dict[str, Cells] = {
+        "Hướng dẫn": [["Ghi theo mẫu"]],
+        "Thôn 1": table("household_review", [first]),
+        "Xã": table("commune_profile", [record("commune_profile")]),
+        "Thôn 2": table("household_review", [second]),
+        "Danh mục khác": [["a", "b", "c"], ["d", "e", "f"], ["g", "h", "i"]],
+    }
+    reports = read(write_xlsx(tmp_path / "a.xlsx", sheets))
+    assert [(report.dataset, report.sheet_names, report.row_count) for report in reports] == [
+        ("household_review", ["Thôn 1", "Thôn 2"], 2),
+        ("commune_profile", ["Xã"], 1),
+        (None, ["Danh mục khác"], 0),
+    ]
+    assert reports[0].rows["sheet_name"].to_list() == ["Thôn 1", "Thôn 2"]
+    assert reports[0].unread["sheet_name"].to_list() == ["Thôn 2"]
+    assert rules(reports[2]) == ["not_recognised"]
+
+
+def test_two_standards_of_one_year_are_two_reports(tmp_path: Path) -> None:
+    sheets = {
+        standard: table("household_review", [record("household_review")], standard=standard)
+        for standard in ("2016-2020", "2021-2025")
+    }
+    reports = read(write_xlsx(tmp_path / "a.xlsx", sheets), period="2021")
+    assert [report.standard_code for report in reports] == ["2016-2020", "2021-2025"]
+
+
+def test_hidden_sheets_are_left_out(tmp_path: Path) -> None:
+    path = write_xlsx(
+        tmp_path / "a.xlsx",
+        {"A": table("household_review", [record("household_review")]), "B": [["a", "b", "c"]] * 3},
+    )
+    workbook = openpyxl.load_workbook(path)
+    workbook["B"].sheet_state = "hidden"
+    workbook.save(path)
+    assert only(read(path)).sheet_names == ["A"]
+
+
+def test_decimals_of_several_sheets_keep_their_digits(tmp_path: Path) -> None:
+    sheets = {
+        name: table("commune_profile", [record("commune_profile", irrigation_need_ha=value)])
+        for name, value in (("A", 339), ("B", 339.125))
+    }
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", sheets)))
+    assert report.rows["irrigation_need_ha"].to_list() == [Decimal(339), Decimal("339.125")]
+
+
+# --- findings of whole reports ---
+
+
+def test_nothing_in_it(tmp_path: Path) -> None:
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", [["Xin chào"]])))
+    assert report.dataset is None
+    assert rules(report) == ["not_recognised"]
+    assert report.is_rejected
+
+
+def test_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(b"")
+    report = only(read(tmp_path / "a.xlsx"))
+    assert rules(report) == ["unreadable_file"]
+    assert "rỗng" in report.findings[0].message_vi
+    assert "empty" in report.findings[0].message_en
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", table("household_review", []))))
+    assert (report.dataset, rules(report)) == ("household_review", ["no_rows"])
+
+
+def test_missing_columns_are_each_named(tmp_path: Path) -> None:
+    report = only(read(households(tmp_path, without=["household_code", "head_sex"])))
+    assert rules(report) == ["missing_column", "missing_column"]
+    assert "Mã hộ" in report.findings[0].message_vi
+    assert "Giới tính" in report.findings[1].message_vi
+    assert report.rows.is_empty()
+    assert report.rows.columns[:2] == ["sheet_name", "row_number"]
+
+
+def test_unknown_headings_are_warned_of_where_they_stand(tmp_path: Path) -> None:
+    rows = table("household_review", [record("household_review")])
+    rows = [
+        [*row, extra, blank, nameless, again]
+        for row, extra, blank, nameless, again in zip(
+            rows, ["Người rà soát", "A"], [None, None], [None, "lạ"], ["Mã hộ", "07645-00001"], strict=True
+        )
+    ]
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", rows)))
+    assert [(finding.rule, finding.severity, finding.cell) for finding in report.findings] == [
+        ("unknown_heading", "warning", "AJ1"),
+        ("unknown_heading", "warning", "AM1"),
+        ("unknown_heading", "warning", "AL1"),
+    ]
+    assert "Người rà soát" in report.findings[0].message_vi
+    assert "cột A" in report.findings[1].message_vi
+    assert report.row_count == 1
+
+
+def test_a_wrong_total_is_warned_of(tmp_path: Path) -> None:
+    rows = table("household_review", [record("household_review", number) for number in (1, 2)])
+    total: list[Any] = ["Tổng cộng", *([None] * (len(rows[0]) - 1))]
+    names = [column.name for column in columns("household_review")]
+    total[names.index("member_count")] = 9
+    total[names.index("income_per_capita")] = 2_500_000
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", [*rows, total])))
+    (finding,) = report.findings
+    assert (finding.rule, finding.severity, finding.row_number, finding.cell) == ("total_mismatch", "warning", 4, "J4")
+    assert (finding.column_name, finding.value) == ("member_count", "9")
+    assert report.row_count == 2
+
+
+def test_a_total_in_another_unit_is_compared_in_dong(tmp_path: Path) -> None:
+    heading = {"amount": "Số tiền hỗ trợ (triệu đồng)"}
+    rows = table("support_delivery", [record("support_delivery", n, amount=0.1) for n in (1, 2, 3)], headings=heading)
+    total: list[Any] = ["Tổng cộng", *([None] * (len(rows[0]) - 1))]
+    total[rows[0].index("Số tiền hỗ trợ (triệu đồng)")] = 0.1 + 0.2
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", [*rows, total]), "sxd", "2023-Q2"))
+    assert not report.findings
+    assert report.rows["amount"].to_list() == [100_000] * 3
+
+
+@pytest.mark.parametrize(
+    ("sender", "period", "right"),
+    [
+        ("huyen-220", "2022", True),
+        ("huyen-224", "2022", False),  # made in 2025
+        ("huyen-999", "2022", False),
+        ("huyen-220", "2025", False),  # the district level ended
+        ("xa-07615", "2025", True),
+        ("xa-07615", "2022", False),
+        ("xa-99999", "2025", False),
+        ("sldtbxh", "2022", False),
+        ("HUYEN-220", "2022", False),
+        ("", "2022", False),
+    ],
+)
+def test_who_may_send_a_household_list(sender: str, period: str, right: bool, tmp_path: Path) -> None:
+    report = only(read(households(tmp_path), sender, period))
+    assert ("wrong_sender" in rules(report)) is not right
+
+
+def test_only_the_bank_sends_loans_and_no_district_supports(tmp_path: Path) -> None:
+    loans = write_xlsx(tmp_path / "a.xlsx", table("credit_loan", [record("credit_loan")]))
+    assert rules(only(read(loans, "nhcsxh", "2023-Q4", province="24"))) == []
+    assert rules(only(read(loans, "sxd", "2023-Q4", province="24"))) == ["wrong_sender"]
+    supports = write_xlsx(tmp_path / "b.xlsx", table("support_delivery", [record("support_delivery")]))
+    assert rules(only(read(supports, "nhcsxh", "2023-Q2"))) == []
+    assert rules(only(read(supports, "huyen-220", "2023-Q2"))) == ["wrong_sender"]
+
+
+@pytest.mark.parametrize("period", ["2022-Q1", "2022-S1", "2031", "2026", "năm 2022", "", "2009", "0000"])
+def test_impossible_periods(period: str, tmp_path: Path) -> None:
+    report = only(read(households(tmp_path), period=period))
+    assert "wrong_period" in rules(report)
+    assert report.period_code == period
+    assert report.rows.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("title", "right"),
+    [
+        ("DANH SÁCH NĂM 2022", True),
+        ("DANH SÁCH NĂM 2021", False),
+        ("Kỳ báo cáo: Quý I năm 2022", False),
+        ("(Kèm theo Quyết định số 12/QĐ-UBND năm 2021)", True),
+        ("Sơn Động, ngày 14 tháng 12 năm 2021", True),
+    ],
+)
+def test_the_title_inside_the_file(title: str, right: bool, tmp_path: Path) -> None:
+    rows: Cells = [["UBND HUYỆN"], [title], [], *table("household_review", [record("household_review")])]
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", rows)))
+    assert (rules(report) == []) is right
+    if not right:
+        assert title in report.findings[0].message_vi
+
+
+def test_all_reasons_to_refuse_are_told_at_once(tmp_path: Path) -> None:
+    report = only(read(households(tmp_path, without=["head_sex"]), "sxd", "2031"))
+    assert {"wrong_period", "wrong_sender", "missing_column"} <= set(rules(report))
+
+
+# --- communes ---
+
+
+def test_communes_by_name_and_lost_zeros(tmp_path: Path) -> None:
+    path = households(
+        tmp_path,
+        record("household_review", 1, commune_code=None, commune_name="AN LAC"),
+        record("household_review", 2, commune_code=7645, commune_name=None),
+        record("household_review", 3, commune_code=None, commune_name="Xã Đồng Tân"),  # of another district
+        record("household_review", 4, commune_code="07813", commune_name="Xã Đồng Tân"),  # judged by the gate
+    )
+    report = only(read(path))
+    assert report.rows["commune_code"].to_list() == ["07645", "07645", None, "07813"]
+    (unread,) = report.unread.iter_rows(named=True)
+    assert (unread["row_number"], unread["column_name"], unread["value"]) == (4, "commune_code", "Xã Đồng Tân")
+    assert unread["rule"] == "unknown_code"
+
+
+def test_a_commune_reports_on_itself_alone(tmp_path: Path) -> None:
+    path = households(tmp_path, record("household_review", 1, commune_code=None, commune_name="Xã Sơn Động"))
+    assert only(read(path, "xa-07615", "2025")).rows["commune_code"].to_list() == ["07615"]
+    assert only(read(path, "xa-07210", "2025")).rows["commune_code"].to_list() == [None]
+
+
+def test_communes_of_loans(tmp_path: Path) -> None:
+    def loan(number: int, **changes: Any) -> dict[str, Any]:
+        return record("credit_loan", number, commune_name="Xã Vĩnh Quang", household_code=None, **changes)
+
+    rows = table(
+        "credit_loan",
+        [
+            loan(1, transaction_office="PGD Huyện Bảo Lâm"),
+            loan(2, transaction_office="Phòng giao dịch NHCSXH TP Cao Bằng"),
+            loan(3) | {"household_code": "01300-00001"},
+            loan(4, transaction_office="PGD"),
+            loan(5) | {"commune_name": "Xã Không Có"},
+        ],
+    )
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", rows), "nhcsxh", "2023-Q4", province="04"))
+    assert report.rows["commune_code"].to_list() == ["01300", "01693", "01300", None, None]
+    assert report.unread["row_number"].to_list() == [5, 6]
+    assert "01300" in report.unread["expected_vi"][0]
+    assert report.rows["commune_name"].to_list()[3] == "Xã Vĩnh Quang"
+
+
+def test_without_a_province_only_names_of_one_commune_in_the_nation_are_found(tmp_path: Path) -> None:
+    rows = table(
+        "credit_loan",
+        [
+            record("credit_loan", 1, commune_name="Thị trấn Tây Yên Tử"),
+            record("credit_loan", 2, commune_name="Phường 1", household_code=None),
+        ],
+    )
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", rows), "nhcsxh", "2023-Q4"))
+    assert report.rows["commune_code"].to_list() == ["07616", None]
+    assert len(report.unread["expected_vi"][0]) < 500
