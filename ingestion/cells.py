@@ -78,9 +78,9 @@ def _codes(column: Column) -> CodeList:
 # --- texts -----------------------------------------------------------------------------------------------------------
 
 _BLANK_MARKS = frozenset({"", "-", "--", "---", ".", "..", "...", "…", "n/a", "na", "#n/a", "null", "none", "nil"})
-_DIGITS = re.compile(r"\d+")
-_EXPONENT = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+]?\d+")
-_CODE_AND_NUMBER = re.compile(r"(\d{1,5})\s*[-‐-―−]\s*(\d{1,5})")
+_DIGITS = re.compile(r"[0-9]+")
+_EXPONENT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+]?[0-9]+")
+_CODE_AND_NUMBER = re.compile(r"([0-9]{1,5})\s*[-‐-―−]\s*([0-9]{1,5})")
 
 
 def clean_text(text: str) -> str:
@@ -150,13 +150,13 @@ def _read_household_code(text: str) -> str | Unread | None:
 def _read_national_ids(cells: Cells, pattern: str) -> Reading:
     """A number has lost its leading zeros. A text has, too, where the column shows it: not one of its ids has any."""
     texts = cells.text.drop_nulls() if cells.text is not None else pl.Series(dtype=pl.String)
-    zeros_kept = bool(texts.str.contains(r"^0\d+$").any())
+    zeros_kept = bool(texts.str.contains(r"^0[0-9]+$").any())
 
     def read(text: str, *, restore: bool) -> str | Unread | None:
         value = _read_identifier(text)
         if not isinstance(value, str):
             return value
-        value = re.sub(r"(?<=\d)[\s.](?=\d)", "", value)
+        value = re.sub(r"(?<=[0-9])[\s.](?=[0-9])", "", value)
         if restore and _DIGITS.fullmatch(value):
             return value.zfill(12) if len(value) in (10, 11) else value.zfill(9) if len(value) == 8 else value
         return value
@@ -239,7 +239,7 @@ def _unknown(codes: CodeList) -> Unread:
 
 
 _SEPARATORS = re.compile(r"[;\n\r|]+")
-_BULLET = re.compile(r"^(?:[-+•*·]\s*|\d{1,2}[.)]\s+)")
+_BULLET = re.compile(r"^(?:[-+•*·]\s*|[0-9]{1,2}[.)]\s+)")
 
 
 def read_codes(text: str, codes: CodeList) -> list[str] | Unread | None:
@@ -274,13 +274,12 @@ def _split_at_commas(text: str, codes: CodeList) -> list[str] | None:
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
-_SPACED_GROUPS = re.compile(r"(?<=\d)[\s'’](?=\d{3}(?:\D|$))")
-_NUMBER = re.compile(r"(?P<sign>[-+−]?)\s*(?P<body>\d[\d.,]*)")
+_SPACED_GROUPS = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?:\D|$))")
+_NUMBER = re.compile(r"(?P<sign>[-+−]?)\s*(?P<body>[0-9][0-9.,]*)")
 _GROUPS = {
-    sign: re.compile(rf"\d{{1,3}}(?:\{other}\d{{3}})*(?:\{sign}\d+)?|\d+(?:\{sign}\d+)?")
+    sign: re.compile(rf"[0-9]{{1,3}}(?:\{other}[0-9]{{3}})*(?:\{sign}[0-9]+)?|[0-9]+(?:\{sign}[0-9]+)?")
     for sign, other in ((",", "."), (".", ","))
 }
-_AMBIGUOUS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "VND": ("đồng", "vnđ", "vnd", "đ"),
     "VND per person per month": ("đồng", "vnđ", "vnd", "đ"),
@@ -334,8 +333,8 @@ def decimal_sign(texts: pl.Series) -> DecimalSign | None:
     for sign, other in ((",", r"\."), (".", ",")):
         mark = sign if sign == "," else r"\."
         evidence = (
-            rf"^\D*\d*{mark}\d{{1,2}}\D*$|{mark}\d{{4,}}\D*$|^\D*0\d*{mark}\d|^\D*\d{{4,}}{mark}\d"
-            rf"|\d{other}\d{{3}}{other}\d{{3}}|\d{other}\d{{3}}{mark}\d|\d \d{{3}}{mark}\d"
+            rf"^\D*[0-9]*{mark}[0-9]{{1,2}}\D*$|{mark}[0-9]{{4,}}\D*$|^\D*0[0-9]*{mark}[0-9]|^\D*[0-9]{{4,}}{mark}[0-9]"
+            rf"|[0-9]{other}[0-9]{{3}}{other}[0-9]{{3}}|[0-9]{other}[0-9]{{3}}{mark}[0-9]|[0-9] [0-9]{{3}}{mark}[0-9]"
         )
         if texts.str.contains(evidence).any():
             shown.add(sign)  # type: ignore[arg-type]
@@ -369,7 +368,7 @@ def _native_numbers(numbers: pl.Series, factor: int, *, whole: bool) -> tuple[pl
     """(values as Int64 or exact decimal texts, mask of those that need a closer look)."""
     if not whole:
         texts = numbers.cast(pl.String)
-        plain = texts.str.contains(r"^-?\d{1,15}\.\d{1,10}$") & (texts.str.len_bytes() <= 16)
+        plain = texts.str.contains(r"^-?[0-9]{1,15}\.[0-9]{1,10}$") & (texts.str.len_bytes() <= 16)
         return texts.set(~plain.fill_null(True), None), numbers.is_not_null() & ~plain
     scaled = numbers * factor
     rounded = scaled.round()
@@ -386,8 +385,10 @@ def _plain_whole_texts(texts: pl.Series, whole: bool, sign: DecimalSign | None) 
     """(values as Int64 of texts that are surely whole numbers, mask of the others)."""
     if not whole:
         return pl.repeat(None, len(texts), dtype=pl.Int64, eager=True), texts.is_not_null()
-    groups = {",": r"|^\d{1,3}(?:\.\d{3})+$", ".": r"|^\d{1,3}(?:,\d{3})+$", None: ""}[sign]
-    plain = texts.str.contains(rf"^\d{{1,15}}$|^\d{{1,3}}(?:\.\d{{3}}){{2,4}}$|^\d{{1,3}}(?:,\d{{3}}){{2,4}}${groups}")
+    groups = {",": r"|^[0-9]{1,3}(?:\.[0-9]{3}){1,4}$", ".": r"|^[0-9]{1,3}(?:,[0-9]{3}){1,4}$", None: ""}[sign]
+    plain = texts.str.contains(
+        rf"^[0-9]{{1,15}}$|^[0-9]{{1,3}}(?:\.[0-9]{{3}}){{2,4}}$|^[0-9]{{1,3}}(?:,[0-9]{{3}}){{2,4}}${groups}"
+    )
     kept = texts.set(~plain.fill_null(True), None).str.replace_all(r"[.,]", "").cast(pl.Int64)
     return kept, texts.is_not_null() & ~plain
 
@@ -428,7 +429,7 @@ def _combined(parts: list[pl.Series], height: int, *, whole: bool, amount: bool)
     if not texts:
         return pl.repeat(None, height, dtype=pl.Decimal(_DECIMAL_PRECISION, 0), eager=True)
     text = pl.select(pl.coalesce(texts)).to_series()
-    fractions = text.str.extract(r"\.(\d*?)0*$").str.len_bytes().max()
+    fractions = text.str.extract(r"\.([0-9]*?)0*$").str.len_bytes().max()
     return text.str.to_decimal(scale=int(fractions or 0))  # type: ignore[arg-type]
 
 
@@ -497,12 +498,12 @@ _EPOCH = date(1899, 12, 30)
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 # A small number in a column of dates is a year (1985), not the 1,985th day after 1899.
 _FIRST_SERIAL, _LAST_SERIAL = 2101, 73_415
-_TIME = re.compile(r"[ tT]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:z|Z|[+-]\d{2}:?\d{2})?$")
-_DAY_FIRST = re.compile(r"(\d{1,2})\s*[/.\-\s]\s*(\d{1,2})\s*[/.\-\s]\s*(\d{4})")
-_YEAR_FIRST = re.compile(r"(\d{4})\s*[/.\-]\s*(\d{1,2})\s*[/.\-]\s*(\d{1,2})")
-_IN_WORDS = re.compile(r"(?:ngày\s*)?(\d{1,2})\s*tháng\s*(\d{1,2})\s*,?\s*năm\s*(\d{4})")
-_MONTH = re.compile(r"(?:tháng\s*)?(\d{1,2})\s*[/.\-]\s*(\d{4})|(\d{4})-(\d{1,2})")
-_YEAR = re.compile(r"(?:năm\s*)?(\d{4})(?:[.,]0)?")
+_TIME = re.compile(r"[ tT]+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:z|Z|[+-][0-9]{2}:?[0-9]{2})?$")
+_DAY_FIRST = re.compile(r"([0-9]{1,2})\s*[/.\-\s]\s*([0-9]{1,2})\s*[/.\-\s]\s*([0-9]{4})")
+_YEAR_FIRST = re.compile(r"([0-9]{4})\s*[/.\-]\s*([0-9]{1,2})\s*[/.\-]\s*([0-9]{1,2})")
+_IN_WORDS = re.compile(r"(?:ngày\s*)?([0-9]{1,2})\s*tháng\s*([0-9]{1,2})\s*,?\s*năm\s*([0-9]{4})")
+_MONTH = re.compile(r"(?:tháng\s*)?([0-9]{1,2})\s*[/.\-]\s*([0-9]{4})|([0-9]{4})-([0-9]{1,2})")
+_YEAR = re.compile(r"(?:năm\s*)?([0-9]{4})(?:[.,]0)?")
 
 Precision = Literal["day", "month", "year"]
 
