@@ -47,6 +47,8 @@ def kill(server: Server) -> None:
     pid = server.pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+    while server.pid() is not None:
+        time.sleep(0.01)
 
 
 def test_first_start_makes_a_safe_server_with_both_databases(home: Path) -> None:
