@@ -171,7 +171,7 @@ class _Reader:
             rows=_empty_rows(contract),
         )
         report.findings += self._period_findings(contract, parts)
-        if self.period is not None and (finding := self._sender_finding(contract, self.period)):
+        if finding := self._sender_finding(contract):
             report.findings.append(finding)
         for sheet, layout in parts:
             report.findings += _heading_findings(sheet, layout)
@@ -230,21 +230,25 @@ class _Reader:
                 )
         return found
 
-    def _sender_finding(self, contract: Contract, period: Period) -> Finding | None:
-        known = contract.sender_kind != "district" or sender_unit(self.sender_code, period.end) is not None
-        if known and contract.may_send(self.sender_code, period):
-            return None
+    def _sender_finding(self, contract: Contract) -> Finding | None:
+        period = self.period
+        if self.sender_code:
+            if period is None:  # who sends what depends on the day
+                return None
+            known = contract.sender_kind != "district" or sender_unit(self.sender_code, period.end) is not None
+            if known and contract.may_send(self.sender_code, period):
+                return None
         if contract.sender_kind == "district":
             expected = (
                 ("huyện (thư mục huyen-<mã huyện>)", "districts (folder huyen-<district code>)")
-                if period.end <= DISTRICTS_END
+                if period is None or period.end <= DISTRICTS_END
                 else ("xã (thư mục xa-<mã xã>)", "communes (folder xa-<commune code>)")
             )
         elif contract.sender_kind == "agency":
             expected = ("các sở, ngành", "agencies of the province")
         else:
             expected = (contract.sender_kind, contract.sender_kind)
-        return _finding("wrong_sender", sender=self.sender_code, dataset=contract.title_vi, expected=expected)
+        return _finding("wrong_sender", sender=self.sender_code or _NO_FOLDER, dataset=contract.title_vi, expected=expected)
 
     # --- where ---
 
@@ -268,6 +272,7 @@ class _Reader:
         return province_of(sender, self.period.end)
 
 
+_NO_FOLDER = ("(tệp không nằm trong thư mục của đơn vị nào)", "(the file lies in no sender's folder)")
 _CADENCES = {
     "A": ("mỗi năm một lần", "once a year"),
     "S": ("sáu tháng một lần", "every half year"),
