@@ -5,6 +5,8 @@ Nothing here knows a data set. A file that is damaged, locked, of another format
 """
 
 import io
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +35,10 @@ def read_sheets(path: Path, settings: Settings) -> list[Sheet]:
         )
     content = path.read_bytes()
     if content.startswith(b"PK\x03\x04"):
-        return _read_calamine(content, settings, look_through(content, settings))
+        marks = look_through(content, settings)
+        if b"xl/workbook.bin" in content:
+            _try_apart(content)
+        return _read_calamine(content, settings, marks)
     if content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return _read_ole(content, settings)
     for magic, name in _OTHER_FORMATS:
@@ -64,7 +69,44 @@ def _read_ole(content: bytes, settings: Settings) -> list[Sheet]:
         raise unsupported("Word")
     if not any(name.encode("utf-16-le") in content for name in ("Workbook", "Book")):
         raise unsupported("OLE")
+    _try_apart(content)
     return _read_calamine(content, settings, {})
+
+
+# A binary workbook says nowhere reliably how large it is, and the native reader ends the process when it believes a
+# damaged one. So it is tried in a process of its own first, with limits of time and memory.
+_TRIAL = """
+import io, resource, sys
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+from python_calamine import CalamineError, CalamineWorkbook
+try:
+    with CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read())) as workbook:
+        for name in workbook.sheet_names:
+            workbook.get_sheet_by_name(name)
+except (CalamineError, OSError, ValueError):
+    pass  # told by the reading itself
+"""
+_TRIAL_BYTES = 4 << 30
+_TRIAL_SECONDS = 120
+
+
+def _try_apart(content: bytes) -> None:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _TRIAL, str(_TRIAL_BYTES)],
+            input=content,
+            capture_output=True,
+            timeout=_TRIAL_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise damaged(
+            f"đọc quá {_TRIAL_SECONDS} giây chưa xong", f"not read within {_TRIAL_SECONDS} seconds"
+        ) from error
+    if done.returncode != 0:
+        raise damaged("không đọc được bảng tính", "the workbook cannot be read")
 
 
 def _read_calamine(content: bytes, settings: Settings, marks: Mapping[str, Marks]) -> list[Sheet]:
