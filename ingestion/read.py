@@ -248,7 +248,9 @@ class _Reader:
             expected = ("các sở, ngành", "agencies of the province")
         else:
             expected = (contract.sender_kind, contract.sender_kind)
-        return _finding("wrong_sender", sender=self.sender_code or _NO_FOLDER, dataset=contract.title_vi, expected=expected)
+        return _finding(
+            "wrong_sender", sender=self.sender_code or _NO_FOLDER, dataset=contract.title_vi, expected=expected
+        )
 
     # --- where ---
 
