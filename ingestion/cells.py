@@ -327,8 +327,16 @@ def parse_number(text: str, sign: DecimalSign | None) -> Decimal | TwoReadings |
     return TwoReadings(readings[mark], readings["," if mark == "." else "."])
 
 
-def decimal_sign(texts: pl.Series) -> DecimalSign | None:
-    """The decimal sign that the texts of a column agree on; None where they show none, or both."""
+def has_no_fractions(column: Column, factor: int) -> bool:
+    """Whether the cells of a column are whole numbers: persons, or money written in dong."""
+    return column.type == "integer" or (column.type == "amount" and factor == 1)
+
+
+def decimal_sign(texts: pl.Series, *, whole: bool = False) -> DecimalSign | None:
+    """The decimal sign that the texts of a column agree on; None where they show none, or both.
+
+    `whole` says that the column holds no fractions: a sign before three digits then groups thousands.
+    """
     shown: set[DecimalSign] = set()
     for sign, other in ((",", r"\."), (".", ",")):
         mark = sign if sign == "," else r"\."
@@ -338,7 +346,25 @@ def decimal_sign(texts: pl.Series) -> DecimalSign | None:
         )
         if texts.str.contains(evidence).any():
             shown.add(sign)  # type: ignore[arg-type]
+    shown = shown or _grouping(texts, whole=whole)
     return shown.pop() if len(shown) == 1 else None
+
+
+def _grouping(texts: pl.Series, *, whole: bool) -> set[DecimalSign]:
+    """The decimal signs that go with the thousands separators of a column whose numbers show nothing else.
+
+    One who writes 1.250 and 1.400 for a little more than one would write 0.940 or 940.000 beside them: 940 alone tells
+    that the dot groups thousands. Three such cells, or a last zero that a fraction would not keep, are enough.
+    """
+    found: dict[DecimalSign, pl.Series] = {}
+    for sign, mark in ((",", r"\."), (".", ",")):
+        grouped = texts.filter(texts.str.contains(rf"^[1-9][0-9]{{0,2}}{mark}[0-9]{{3}}$"))
+        if len(grouped):
+            found[sign] = grouped  # type: ignore[index]
+    if whole or len(found) != 1:
+        return set(found)
+    plain = texts.str.contains(r"^[1-9][0-9]{0,2}$").any() and not texts.str.contains(r"^[0-9]{4,}$").any()
+    return {sign for sign, cells in found.items() if plain and (len(cells) >= 3 or cells.str.ends_with("0").any())}
 
 
 def _read_numbers(cells: Cells, column: Column, factor: int, sheet_sign: DecimalSign | None) -> Reading:
@@ -351,7 +377,7 @@ def _read_numbers(cells: Cells, column: Column, factor: int, sheet_sign: Decimal
         if rest.any():
             parts.append(_by_unique(cells.number, rest, partial(_exact_number, column=column, factor=factor), unread))
     if cells.text is not None:
-        sign = decimal_sign(cells.text.drop_nulls())
+        sign = decimal_sign(cells.text.drop_nulls(), whole=has_no_fractions(column, factor))
         usual, rest = _plain_whole_texts(cells.text, whole and factor == 1, sign)
         parts.append(usual)
         if rest.any():
@@ -450,13 +476,21 @@ def _read_number(text: str, *, column: Column, factor: int, sign: DecimalSign | 
             break
     parsed = parse_number(text, sign)
     if isinstance(parsed, TwoReadings):
-        if column.type == "integer" or (column.type == "amount" and factor == 1):
-            return _fitted(parsed.thousands, column, factor)  # neither persons nor dong have fractions
+        if has_no_fractions(column, factor):
+            return _fitted(parsed.thousands, column, factor)
+        possible = [value for value in (parsed.decimal, parsed.thousands) if _in_range(value * factor, column)]
+        if len(possible) == 1:
+            return _fitted(possible[0], column, factor)
         return Unread(
             f"một số rõ nghĩa: {_vi(parsed.decimal)} hay {_vi(parsed.thousands)}? (ghi dấu phẩy cho phần thập phân)",
             f"an unambiguous number: {parsed.decimal:f} or {parsed.thousands:f}?",
         )
     return _number_expected(column, factor) if parsed is None else _fitted(parsed, column, factor)
+
+
+def _in_range(value: Decimal, column: Column) -> bool:
+    low, high = column.minimum, column.maximum
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def _fitted(value: Decimal, column: Column, factor: int) -> Decimal | Unread:

@@ -144,7 +144,7 @@ class _Judge:
         has_key = any(index in self.keys and self._is_key(index, text) for index, text in filled)
         if not has_key and _TOTAL.match(label) and self._others_are_figures(folded, label_index):
             return (RowKind.TOTAL if _GRAND_TOTAL.match(label) else RowKind.SUBTOTAL), False
-        if not has_key and (section := self._section(folded)) is not None:
+        if (section := self._section(folded, has_key=has_key)) is not None:
             return section, section is RowKind.SUBTOTAL
         core = sum(index in self.core for index, _ in filled)
         data_like = core * 2 > len(self.core) or (
@@ -185,7 +185,7 @@ class _Judge:
     def _others_are_figures(self, folded: Sequence[tuple[int, str]], label_index: int) -> bool:
         return all(index == label_index or _is_number(text) or index not in self.columns for index, text in folded)
 
-    def _section(self, folded: Sequence[tuple[int, str]]) -> RowKind | None:
+    def _section(self, folded: Sequence[tuple[int, str]], *, has_key: bool) -> RowKind | None:
         (first_index, first), rest = folded[0], folded[1:]
         if first_index not in self.columns and (_ROMAN.fullmatch(first) or _is_number(first)) and rest:
             marked = _ROMAN.fullmatch(first) is not None
@@ -193,7 +193,13 @@ class _Judge:
         else:
             marked = _ROMAN_AND_TEXT.fullmatch(first) is not None
             (label_index, label), figures = (first_index, first), rest
-        if _is_number(label) or not (marked or _SECTION_WORD.match(label)):
+        in_words = " " in label and not any(pattern.search(label) for pattern in self.patterns.values())
+        if _is_number(label) or (has_key and not in_words):
+            return None
+        # Words where a key belongs, and nothing else in the row.
+        alone = not figures and in_words and not re.search(r"\d", label)
+        alone &= label_index in self.keys or label_index not in self.columns
+        if not (marked or alone or (not has_key and _SECTION_WORD.match(label))):
             return None
         if not figures:
             return RowKind.SECTION

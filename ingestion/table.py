@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ingestion.cells import DecimalSign, Reading, Unread, decimal_sign, read_column
+from ingestion.cells import DecimalSign, Reading, Unread, decimal_sign, has_no_fractions, read_column
 from ingestion.layout import Layout, Placed
 from ingestion.place import AdminUnit, Area, names_of
 from ingestion.rows import Rows
@@ -154,7 +154,12 @@ class Table:
             for placed in self.layout.placed
             if is_summed(placed.column.type)
             and (text := self.sheet.columns[placed.index].text) is not None
-            and (sign := decimal_sign(text.gather(self.kinds.data).drop_nulls())) is not None
+            and (
+                sign := decimal_sign(
+                    text.gather(self.kinds.data).drop_nulls(), whole=has_no_fractions(placed.column, placed.factor)
+                )
+            )
+            is not None
         }
         return signs.pop() if len(signs) == 1 else None
 

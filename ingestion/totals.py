@@ -55,23 +55,24 @@ def mismatches(
 
 
 def _scopes(rows: Rows, sum_row: SumRow) -> list[tuple[int, int]]:
-    """(first data row, number of data rows) that a row of sums may mean, the likeliest first."""
-    before = rows.data.search_sorted(sum_row.row)
-    if sum_row.after:
-        later = [row for row in (*rows.sections, *(other.row for other in rows.sums)) if row > sum_row.row]
-        end = rows.data.search_sorted(min(later)) if later else len(rows.data)
-        if before == len(rows.data):  # the last row of all, so it sums what stands above it
-            return [(0, before)]
-        return [(before, end - before), (before, len(rows.data) - before)]
-    bounds = {other.row for other in rows.sums if other.row < sum_row.row}
-    bounds |= {row for row in rows.sections if row < sum_row.row}
-    starts = [rows.data.search_sorted(row) for row in sorted(bounds, reverse=True)]
-    whole, last = (0, before), (starts[0], before - starts[0]) if starts else (0, before)
-    totals = [
-        rows.data.search_sorted(other.row)
-        for other in rows.sums
-        if other.kind is RowKind.TOTAL and other.row < sum_row.row
-    ]
-    since_total = [(totals[-1], before - totals[-1])] if totals else []
-    ordered = [whole, *since_total, last] if sum_row.kind is RowKind.TOTAL else [last, *since_total, whole]
-    return [scope for scope in dict.fromkeys(ordered) if scope[1] > 0] or [whole]
+    """(first data row, number of data rows) that a row of sums may mean, the likeliest first.
+
+    A sum mostly stands below its rows, but a report may begin with its total.
+    """
+    totals = [other.row for other in rows.sums if other.kind is RowKind.TOTAL]
+    marks = [*rows.sections, *(other.row for other in rows.sums)]
+    here, end = int(rows.data.search_sorted(sum_row.row)), len(rows.data)
+
+    def above(bounds: list[int]) -> tuple[int, int]:
+        start = max((int(rows.data.search_sorted(row)) for row in bounds if row < sum_row.row), default=0)
+        return start, here - start
+
+    def below(bounds: list[int]) -> tuple[int, int]:
+        return here, min((int(rows.data.search_sorted(row)) for row in bounds if row > sum_row.row), default=end) - here
+
+    upwards, downwards = ([scope(bounds) for bounds in (marks, totals, [])] for scope in (above, below))
+    if sum_row.kind is RowKind.TOTAL:
+        upwards.reverse()
+        downwards.reverse()
+    ordered = [*downwards, *upwards] if sum_row.after else [*upwards, *downwards]
+    return [scope for scope in dict.fromkeys(ordered) if scope[1] > 0] or [(0, end)]

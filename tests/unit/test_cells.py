@@ -70,8 +70,26 @@ def test_decimal_sign_is_decided_by_the_column() -> None:
     assert reading.values.to_list() == [809_000, 1_844_000]
 
 
-def test_ambiguous_text_number_is_unread_with_both_readings_told() -> None:
-    reading = income("1.250", factor=1_000_000)
+@pytest.mark.parametrize(("texts", "factor"), [(["1.449", "940", "1.560"], 1000), (["1,449", "940", "1,560"], 1000)])
+def test_a_smaller_number_without_separator_tells_thousands(texts: list[str], factor: int) -> None:
+    assert income(*texts, factor=factor).values.to_list() == [1_449_000, 940_000, 1_560_000]
+
+
+def test_one_reading_in_the_range_is_the_reading() -> None:
+    assert income("1.250", "2,125", factor=1_000_000).values.to_list() == [1_250_000, 2_125_000]
+    assert read(["6.600"], "credit_loan", "annual_rate").values.to_list() == [Decimal("6.6")]
+
+
+@pytest.mark.parametrize("others", [[], ["2.125"], ["2.125", "804"], ["2.125", "804.600"]])
+def test_ambiguous_text_number_is_unread_with_both_readings_told(others: list[str]) -> None:
+    reading = read(["1.255", *others], "support_delivery", "amount", factor=1_000)
+    assert reading.values[0] is None
+    assert "1,255 hay 1.255" in reading.unread[0].expected_vi
+    assert "1.255 or 1255" in reading.unread[0].expected_en
+
+
+def test_ambiguous_money_in_millions_is_unread() -> None:
+    reading = read(["1.250"], "support_delivery", "amount", factor=1_000_000)
     assert reading.values.to_list() == [None]
     assert "1,250 hay 1.250" in reading.unread[0].expected_vi
     assert "1.250 or 1250" in reading.unread[0].expected_en
@@ -83,8 +101,8 @@ def test_a_native_column_gives_no_evidence_for_a_text_in_it() -> None:
 
 
 def test_contradicting_signs_decide_nothing() -> None:
-    reading = income("0,5", "0.5", "1.250", factor=1_000_000)
-    assert reading.values.to_list() == [500_000, 500_000, None]
+    reading = income("0,5", "0.5", "1.250", factor=1_000)
+    assert reading.values.to_list() == [500, 500, None]
 
 
 def test_the_sheet_decides_where_the_column_shows_nothing() -> None:
@@ -186,6 +204,13 @@ def test_grouped_whole_numbers(number: int) -> None:
         (["1.250"], None),
         (["12", "abc"], None),
         (["1,5", "1.5"], None),
+        (["1.250", "940"], ","),
+        (["1,250", "940"], "."),
+        (["1.255", "940"], None),
+        (["1.255", "1.341", "2.007", "940"], ","),
+        (["1.250", "940", "2150"], None),
+        (["1.250", "940.000"], None),
+        (["1.250", "940", "1,341"], None),
     ],
 )
 def test_evidence_for_the_decimal_sign(texts: list[str], sign: str | None) -> None:

@@ -52,6 +52,7 @@ def test_only_data(tmp_path: Path) -> None:
         line(tt="1", household_code="Thôn Đồng Bài"),
         line(household_code="Khu vực nông thôn"),
         line(tt="III. Xã An Bá"),
+        line(household_code="IV. Phường 14"),
         ["A", *[f"({number})" for number in range(1, len(NAMES) + 1)]],
         ["TT", *table("household_review", [])[0]],
         ["STT", *[column.synonyms[0] if column.synonyms else column.heading for column in columns("household_review")]],
@@ -64,6 +65,28 @@ def test_rows_between_data(tmp_path: Path, row: list[Any]) -> None:
     at = 1 if row[0] == "A" else 3
     rows.insert(at, row)
     assert data_rows(tmp_path, rows) == [number for number in (2, 3, 4, 5, 6) if number != at + 1]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"tt": "I", "support_id": "Hỗ trợ nhà ở"},
+        {"tt": "I", "support_id": "Hỗ trợ nhà ở", "amount": 40_000_000},
+        {"support_id": "II. Hỗ trợ tiền điện"},
+        {"support_id": "Trợ giúp pháp lý miễn phí"},
+        {"tt": "Trợ giúp pháp lý miễn phí"},
+        {"support_id": "III. Chính sách 30a", "amount": 40_000_000},
+    ],
+)
+def test_sections_where_the_key_is_any_text(tmp_path: Path, row: dict[str, Any]) -> None:
+    data = table("support_delivery", [record("support_delivery", number) for number in (1, 2)])
+    rows = [["TT", *data[0]], *([number, *cells] for number, cells in enumerate(data[1:], 1))]
+    names = [column.name for column in columns("support_delivery")]
+    rows.insert(1, [row.get("tt"), *(row.get(name) for name in names)])
+    (sheet,) = read_sheets(write_xlsx(tmp_path / "a.xlsx", rows), Settings())
+    layout = recognise(sheet, load_contracts().values(), Period.parse("2023-Q2")).layout
+    assert layout is not None
+    assert classify(sheet, layout).data.to_list() == [2, 3]
 
 
 def test_headings_and_numbers_again_on_a_new_page(tmp_path: Path) -> None:

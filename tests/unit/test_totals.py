@@ -59,3 +59,13 @@ def test_a_sum_above_its_rows() -> None:
 
 def test_a_sum_of_all_that_stands_first() -> None:
     assert found(rows(SumRow(0, RowKind.SUBTOTAL, after=True)), {"count": [10]}) == []
+
+
+def test_a_total_that_stands_first() -> None:
+    assert found(rows(SumRow(0, RowKind.TOTAL)), {"count": [10]}) == []
+    assert found(rows(SumRow(0, RowKind.TOTAL)), {"count": [11]}) == [(0, "count", 11, 10)]
+
+
+def test_a_total_first_and_sums_above_their_sections() -> None:
+    layout = rows(SumRow(0, RowKind.TOTAL), SumRow(4, RowKind.SUBTOTAL, after=True), sections=[0, 4])
+    assert found(layout, {"count": [10, 7]}) == []
