@@ -179,7 +179,7 @@ def load(
     from datetime import UTC, datetime
 
     from ingestion import pipeline
-    from ingestion.receive import IncomingFile, incoming_files, receive_file
+    from ingestion.receive import IncomingFile, Receipt, incoming_files, known_senders
     from ingestion.warehouse import create_engine
 
     files: list[IncomingFile] = []
@@ -190,24 +190,24 @@ def load(
             files.append(IncomingFile(path, sender or path.parent.parent.name, period or path.parent.name, path.name))
         else:
             raise CommandError(f"{path} does not exist")
+
+    def tell(file: IncomingFile, receipt: Receipt) -> None:
+        place = f"{file.sender_code}/{file.period_code}/{file.file_name}"
+        typer.echo(f"{place}: {receipt.dataset or 'no report'} {receipt.status_code}, {receipt.row_count} rows")
+
     night_id = f"load-{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     pipeline.load_reference_lists(night_id)
     engine = create_engine(_url())
-    receipts = []
+    senders = known_senders(files, engine)
+    engine.dispose()
     try:
-        for file in files:
-            for receipt in receive_file(file, engine, get_settings()):
-                receipts.append(receipt)
-                typer.echo(
-                    f"{file.sender_code}/{file.period_code}/{file.file_name}:"
-                    f" {receipt.dataset or 'no report'} {receipt.status_code}, {receipt.row_count} rows"
-                )
-    finally:
-        engine.dispose()
+        pipeline.receive_files(files, night_id, "load", senders, tell)
+    except pipeline.ReceiveError as error:
+        raise CommandError(f"not received: {error}") from error
     for dataset in pipeline.pending():
         counts = pipeline.judge_dataset(dataset, night_id)
         typer.echo(f"judged {dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
-    if not receipts:
+    if not files:
         typer.echo("no files")
 
 

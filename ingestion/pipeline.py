@@ -6,17 +6,20 @@ Engines are imported inside the functions: this module is imported where DAGs ar
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from traceback import format_tb
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
 from ingestion.ops import StepOutcome, now
 from ingestion.settings import get_settings
+
+if TYPE_CHECKING:
+    from ingestion.receive import IncomingFile, Receipt
 
 log = logging.getLogger(__name__)
 Layer = Literal["staging", "intermediate", "marts"]
@@ -113,37 +116,49 @@ def batches(inbox: str | None = None) -> list[Counts]:
 
 
 def receive_batch(batch: Counts, night_id: str) -> Counts:
-    """Receive every file of one sender.
+    """Receive every file of one sender, as `batches` listed it."""
+    from ingestion.receive import incoming_files
+
+    files = [file for file in incoming_files(Path(batch["inbox"])) if file.sender_code == batch["sender"]]
+    return receive_files(files, night_id, batch["sender"], batch["senders"])
+
+
+def receive_files(
+    files: Sequence["IncomingFile"],
+    night_id: str,
+    subject: str,
+    senders: Sequence[str],
+    tell: Callable[["IncomingFile", "Receipt"], None] = lambda _file, _receipt: None,
+) -> Counts:
+    """Receive these files; `senders` are all senders known, `tell` is called with each report's receipt.
 
     A file that fails for a reason of ours does not stop its neighbours; at the end ReceiveError names it, so that it is
     tried again and never passes for received.
     """
-    from ingestion.receive import incoming_files, receive_file
+    from ingestion.receive import receive_file
     from ingestion.warehouse import create_engine
 
     engine = create_engine(warehouse_url())
-    counts: Counts = {"files": 0, "reports": 0, "rows": 0}
+    counts: Counts = {"files": len(files), "reports": 0, "rows": 0}
     failures: list[str] = []
     try:
-        with _step(night_id, "receive", batch["sender"]) as outcome:
-            for file in incoming_files(Path(batch["inbox"])):
-                if file.sender_code != batch["sender"]:
-                    continue
-                counts["files"] += 1
+        with _step(night_id, "receive", subject) as outcome:
+            outcome.count_in = len(files)
+            for file in files:
                 try:
-                    receipts = receive_file(file, engine, get_settings(), batch["senders"])
+                    receipts = receive_file(file, engine, get_settings(), senders)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the neighbours go on
                     place = f"{file.sender_code}/{file.period_code}/{file.file_name}"
-                    log.error(
-                        "could not receive %s: %s\n%s", place, brief(error), "".join(format_tb(error.__traceback__))
-                    )
+                    trace = "".join(format_tb(error.__traceback__))
+                    log.error("could not receive %s: %s\n%s", place, brief(error), trace)
                     failures.append(f"{place}: {brief(error)}")
                     continue
-                counts["reports"] += len(receipts)
                 for receipt in receipts:
+                    tell(file, receipt)
+                    counts["reports"] += 1
                     counts[receipt.status_code] = counts.get(receipt.status_code, 0) + 1
                     counts["rows"] += receipt.row_count if receipt.status_code == "received" else 0
-            outcome.count_in, outcome.count_out = counts["files"], counts["reports"]
+            outcome.count_out = counts["reports"]
             if failures:
                 raise ReceiveError("; ".join(failures))
     finally:
