@@ -1,3 +1,5 @@
+"""What is told of a night, without Airflow or a database."""
+
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
