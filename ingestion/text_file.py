@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -69,11 +70,13 @@ def _encoding(content: bytes) -> str:
     return "utf-8"
 
 
+# The limit is the process's, so it is set once and for all: the size of a file bounds its fields.
+csv.field_size_limit(sys.maxsize)
+
 _TEXT_FORMULA = r'^="([^"]*)"$'
 
 
 def _read_csv(text: str, settings: Settings) -> list[Sheet]:
-    csv.field_size_limit(max(len(text), 1))
     delimiter = _delimiter(text)
     numbers: list[int] = []
     width = 0

@@ -1,5 +1,6 @@
 """Files of every format and of every bad kind, told by their content alone."""
 
+import csv
 import json
 import zipfile
 from datetime import date, datetime
@@ -44,6 +45,13 @@ def test_csv_in_every_encoding_and_delimiter(tmp_path: Path, encoding: str, deli
     (sheet,) = sheets(path)
     assert written(sheet) == EXPECTED
     assert sheet.row_numbers.to_list() == [1, 2, 3]
+
+
+def test_a_small_csv_leaves_other_readers_of_the_process_alone(tmp_path: Path) -> None:
+    path = tmp_path / "small.csv"
+    path.write_text("a;b\n1;2\n", encoding="utf-8")
+    read_sheets(path, Settings())
+    assert list(csv.reader(["x" * 1000])) == [["x" * 1000]]
 
 
 def test_csv_in_windows_1258(tmp_path: Path) -> None:
