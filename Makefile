@@ -32,13 +32,14 @@ lint: setup ## formatting, style, types, SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint dbt_project/models
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests examples/answers
+	$(BIN)/sqlfluff lint --config expectations/sqlfluff.cfg expectations/rules
 
 unit: setup ## the tests that need no engine
 	$(BIN)/python -m pytest tests/unit tests/conventions
 
 bench: setup ## speed, as ratios measured in one run
-	$(BIN)/python -m pytest tests/benchmarks -s
+	@for bench in tests/benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
 format: setup ## put the code in its standard form
 	$(BIN)/ruff format .

@@ -8,22 +8,25 @@ select
     indicator.denominator as households,
     round(indicator.value, 2) as poor_rate
 from mart.fct_indicator as indicator
-inner join mart.dim_period as period on period.period_code = indicator.period_code
+inner join mart.dim_period as period on indicator.period_code = period.period_code
 -- a code means different places at different times: always join on code and day
 inner join mart.dim_admin_unit as commune
-    on commune.code = indicator.admin_unit_code
-    and commune.level = 'commune'
-    and period.end_date between commune.valid_from and coalesce(commune.valid_to, 'infinity')
+    on
+        indicator.admin_unit_code = commune.code
+        and commune.level = 'commune'
+        and period.end_date between commune.valid_from and coalesce(commune.valid_to, 'infinity')
 left join mart.dim_admin_unit as district
-    on district.code = commune.district_code
-    and district.level = 'district'
-    and period.end_date between district.valid_from and coalesce(district.valid_to, 'infinity')
-where indicator.indicator_code = 'poor_household_rate'
+    on
+        commune.district_code = district.code
+        and district.level = 'district'
+        and period.end_date between district.valid_from and coalesce(district.valid_to, 'infinity')
+where
+    indicator.indicator_code = 'poor_household_rate'
     and indicator.admin_unit_level = 'commune'
     and period.year = (
         select max(p.year)
         from mart.fct_indicator as i
-        inner join mart.dim_period as p on p.period_code = i.period_code
+        inner join mart.dim_period as p on i.period_code = p.period_code
         where i.indicator_code = 'poor_household_rate' and i.value is not null
     )
 order by district.name, commune.name, indicator.standard_code
