@@ -95,7 +95,7 @@ _PHRASES: tuple[tuple[re.Pattern[str], Cadence], ...] = (
     (re.compile(r"\b(?P<year>(?:19|20)[0-9]{2})[-/]?q(?P<number>[1-4])\b"), "Q"),
     (re.compile(r"\b(?:0?6|sau) thang (?P<number>dau|cuoi)\b" + _OF + _YEAR), "S"),
     (re.compile(r"\b(?P<year>(?:19|20)[0-9]{2})[-/]?s(?P<number>[12])\b"), "S"),
-    (re.compile(r"\b(?:nam|ky bao cao)\s*:?\s*" + _YEAR), "A"),
+    (re.compile(r"\b(?:nam(?: bao cao)?|ky bao cao)\s*:?\s*" + _YEAR), "A"),
 )
 # What is left of a part of a year whose year is not said ("quý IV và cả năm 2022"), or of no cadence ("9 tháng").
 _UNDATED = re.compile(r"\bquy\s*(?:[ivx]+|[0-9]+)\b|\bthang (?:dau|cuoi)\b|\b(?!12\b)[0-9]{1,2} thang\b")

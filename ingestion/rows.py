@@ -54,13 +54,16 @@ _TOTAL = re.compile(r"(?:tổng|cộng|tong|cong|toàn (?:huyện|tỉnh|xã|th�
 _GRAND_TOTAL = re.compile(r"(?:tổng|tong|toàn|total)\b")
 _FOOTER = re.compile(
     r"người lập|nguoi lap|lập bi[eê]u|nơi nhận|noi nhan|tm\.|t\.m|kt\.|tl\.|tuq\.|ghi ch[úu]\s*[:.]|\(?\s*ký[,\s]"
-    r"|thủ trưởng|chủ tịch|phó chủ tịch|giám đốc|phó giám đốc|kế toán|xác nhận|trưởng phòng|cán bộ lập|"
+    r"|[-*+•]\s*[^\d\W]|\((?:danh sách|số liệu)|(?:số tiền\s)?bằng chữ|danh sách (?:này|trên|gồm|có)\b"
+    r"|thủ trưởng|chủ tịch|phó chủ tịch|giám đốc|phó giám đốc|kế toán|xác nhận|trưởng phòng|cán bộ (?:lập|tổng hợp)|"
     r"(?:[^,\d]{2,40},\s*)?ngày\s*[\d….\s]*\s*tháng\s*[\d….\s]*\s*năm"
 )
 _SECTION_WORD = re.compile(
     r"(?:xã|phường|thị trấn|đặc khu|thôn|bản|tổ dân phố|tổ|tdp|khu phố|khu vực|khu|ấp|buôn|làng|xóm|huyện|quận|thị xã"
-    r"|thành phố|tỉnh|chính sách|chương trình|nguồn|hộ nghèo|hộ cận nghèo|danh sách|phần|nhóm|mục|địa bàn)\b"
+    r"|thành phố|tỉnh|thành thị|nông thôn|chính sách|chương trình|nguồn|hộ nghèo|hộ cận nghèo|danh sách|phần|nhóm|mục"
+    r"|địa bàn)\b"
 )
+_ENUMERATOR = re.compile(r"^(?:[ivxlc]+|[a-h]|[0-9]{1,2})\s*[.):\-]\s*(?=[^\d\W])")
 _ROMAN = re.compile(r"(?:[ivxlc]+|[a-h])\s*[.):]?")
 _ROMAN_AND_TEXT = re.compile(r"[ivxlc]+\s*[.):\-]\s*[^\d\W].*")
 _COLUMN_NUMBER = re.compile(r"[a-h]|\(?\s*(\d{1,3})\s*\)?(?:\s*=.*)?|\(?[a-h]\)?", re.DOTALL)
@@ -175,12 +178,13 @@ class _Judge:
 
     def _is_key(self, index: int, text: str) -> bool:
         """Whether a text in a column of the key may be a key, rather than the label of a section or of a sum."""
+        pattern = self.patterns.get(index)
+        if pattern is not None and pattern.search(text) is not None:
+            return True
         folded = fold(text)
-        if index in self.patterns:
-            return self.patterns[index].search(text) is not None or (
-                any(letter.isdigit() for letter in text) and not (_TOTAL.match(folded) or _SECTION_WORD.match(folded))
-            )
-        return not (_TOTAL.match(folded) or _SECTION_WORD.match(folded) or _FOOTER.match(folded))
+        if _TOTAL.match(folded) or _FOOTER.match(folded) or _is_section_word(folded):
+            return False
+        return pattern is None or any(letter.isdigit() for letter in text)
 
     def _others_are_figures(self, folded: Sequence[tuple[int, str]], label_index: int) -> bool:
         return all(index == label_index or _is_number(text) or index not in self.columns for index, text in folded)
@@ -199,7 +203,7 @@ class _Judge:
         # Words where a key belongs, and nothing else in the row.
         alone = not figures and in_words and not re.search(r"\d", label)
         alone &= label_index in self.keys or label_index not in self.columns
-        if not (marked or alone or (not has_key and _SECTION_WORD.match(label))):
+        if not (marked or alone or (not has_key and _is_section_word(label))):
             return None
         if not figures:
             return RowKind.SECTION
@@ -213,6 +217,11 @@ class _Judge:
             for index, text in figures
         )
         return RowKind.SUBTOTAL if summed else None
+
+
+def _is_section_word(label: str) -> bool:
+    """Whether a label begins as those of sections do, after its `I.`, `a)` or `1.`."""
+    return _SECTION_WORD.match(_ENUMERATOR.sub("", label)) is not None
 
 
 def _is_number(text: str) -> bool:

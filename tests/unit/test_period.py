@@ -81,6 +81,7 @@ def test_the_previous_of_a_period_is_a_period_that_ends_the_day_before() -> None
         ("6 tháng đầu năm 2022", "2022-S1"),
         ("Sáu\u00a0tháng  cuối năm 2023", "2023-S2"),
         ("Năm 2022", "2022"),
+        ("Năm báo cáo: 2022", "2022"),
         ("2022", "2022"),
         ("Kỳ báo cáo: 2022", "2022"),
         ("12 tháng năm 2023", "2023"),

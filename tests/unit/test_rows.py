@@ -53,6 +53,9 @@ def test_only_data(tmp_path: Path) -> None:
         line(household_code="Khu vực nông thôn"),
         line(tt="III. Xã An Bá"),
         line(household_code="IV. Phường 14"),
+        line(household_code="1. Xã An Lạc"),
+        line(head_name="A. KHU VỰC NÔNG THÔN"),
+        line(head_name="b) Thành thị"),
         ["A", *[f"({number})" for number in range(1, len(NAMES) + 1)]],
         ["TT", *table("household_review", [])[0]],
         ["STT", *[column.synonyms[0] if column.synonyms else column.heading for column in columns("household_review")]],
@@ -119,6 +122,7 @@ def test_signatures(tmp_path: Path) -> None:
     rows = sheet_of(
         line(),
         line(head_name="Sơn Động, ngày 14 tháng 12 năm 2022"),
+        line(household_code="Sơn Động, ngày     tháng     năm 2022"),
         line(household_code="NGƯỜI LẬP BIỂU", commune_code="TM. ỦY BAN NHÂN DÂN"),
         line(household_code="(Ký, ghi rõ họ tên)", commune_code="CHỦ TỊCH"),
         line(),
@@ -132,6 +136,23 @@ def test_recipients_and_notes(tmp_path: Path) -> None:
         line(tt="Nơi nhận:"), line(tt="- Như trên;"), line(tt="- Lưu: VT."), line(tt="Ghi chú: số liệu đã kiểm tra")
     )
     assert data_rows(tmp_path, rows) == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- Sở Lao động - Thương binh và Xã hội;",
+        "* Ghi chú: số liệu đến 15/12/2022",
+        "(Danh sách gồm 16 hộ)",
+        "Danh sách này có 16 hộ./.",
+        "Bằng chữ: Mười sáu hộ",
+        "Số tiền bằng chữ: một trăm triệu đồng",
+        "CÁN BỘ TỔNG HỢP",
+    ],
+)
+@pytest.mark.parametrize("where", ["tt", "household_code", "head_name", "note"])
+def test_lines_under_the_table(tmp_path: Path, text: str, where: str) -> None:
+    assert data_rows(tmp_path, sheet_of(line(), line(**{where: text}))) == [2, 3, 4, 5]
 
 
 def test_data_below_a_signature_is_data(tmp_path: Path) -> None:
