@@ -151,6 +151,10 @@ def _read_json(text: str, settings: Settings) -> list[Sheet]:
     tables = {"": document}
     if isinstance(document, dict):
         tables = {key: value for key, value in document.items() if isinstance(value, list)}
+        # Beside its rows a document may list its columns or its signers.
+        tables = {
+            key: rows for key, rows in tables.items() if any(isinstance(row, dict | list) for row in rows)
+        } or tables
         if not tables:
             tables = {"": [document]}
     return [_objects_sheet(name, table, settings) for name, table in tables.items()]

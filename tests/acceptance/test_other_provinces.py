@@ -3,6 +3,7 @@
 The truth comes from `report_maker`; each test writes it as some office would and reads it back.
 """
 
+import json
 import random
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -292,3 +293,12 @@ def test_csv_with_line_breaks_in_quoted_cells_keeps_the_line_numbers(tmp_path: P
     lines = csv_lines(grid)
     assert lines[1] == lines[0] + 2
     assert_holds(report, rows, lines)
+
+
+def test_json_that_lists_its_columns_beside_its_rows(tmp_path: Path) -> None:
+    sender, rows = made("commune_profile", "37", "2022", 5)
+    objects = list(records("commune_profile", rows, Manner()))
+    path = tmp_path / "f.json"
+    path.write_text(json.dumps({"kỳ": "2022", "columns": list(objects[0]), "rows": objects}), encoding="utf-8")
+    [report] = read(path, sender, "2022")
+    assert_holds(report, rows, range(1, len(rows) + 1))
