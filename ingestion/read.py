@@ -15,17 +15,17 @@ import polars as pl
 
 from ingestion.contract import DISTRICTS_END, Contract, load_contracts
 from ingestion.finding import Finding
-from ingestion.layout import Layout, heading_key, looks_like_table, recognise
 from ingestion.period import Period
 from ingestion.place import AdminUnit, Area, communes_in, districts_in, province_of, sender_unit
-from ingestion.rows import classify
+from ingestion.reading.layout import Layout, heading_key, looks_like_table, recognise
+from ingestion.reading.rows import classify
+from ingestion.reading.sheet import Sheet
+from ingestion.reading.table import DTYPES, POSITION_SCHEMA, UNREAD_SCHEMA, Table
+from ingestion.reading.unreadable import UnreadableFileError
+from ingestion.reading.workbook import read_sheets
 from ingestion.rule import load_rules
 from ingestion.settings import get_settings
-from ingestion.sheet import Sheet
-from ingestion.table import DTYPES, POSITION_SCHEMA, UNREAD_SCHEMA, Table
 from ingestion.text import fold
-from ingestion.unreadable import UnreadableFileError
-from ingestion.workbook import read_sheets
 
 
 @dataclass

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.cells import (
+from ingestion.code_list import load_code_list
+from ingestion.contract import Column, load_contracts
+from ingestion.reading.cells import (
     Reading,
     TwoReadings,
     Unread,
@@ -20,9 +22,7 @@ from ingestion.cells import (
     read_date,
     read_flag,
 )
-from ingestion.code_list import load_code_list
-from ingestion.contract import Column, load_contracts
-from ingestion.sheet import typed_columns
+from ingestion.reading.sheet import typed_columns
 
 
 def column(dataset: str, name: str) -> Column:

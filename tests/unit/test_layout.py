@@ -9,10 +9,18 @@ import pytest
 from reports import Cells, columns, record, table, write_csv, write_xlsx
 
 from ingestion.contract import load_contracts
-from ingestion.layout import Layout, Recognition, looks_like_table, money_factor, parse_heading, recognise, unit_line
 from ingestion.period import Period
+from ingestion.reading.layout import (
+    Layout,
+    Recognition,
+    looks_like_table,
+    money_factor,
+    parse_heading,
+    recognise,
+    unit_line,
+)
+from ingestion.reading.workbook import read_sheets
 from ingestion.settings import Settings
-from ingestion.workbook import read_sheets
 
 DATASETS = ["household_review", "commune_profile", "support_delivery", "credit_loan"]
 

@@ -7,11 +7,11 @@ import pytest
 from reports import Cells, columns, record, table, write_xlsx
 
 from ingestion.contract import load_contracts
-from ingestion.layout import recognise
 from ingestion.period import Period
-from ingestion.rows import RowKind, Rows, classify
+from ingestion.reading.layout import recognise
+from ingestion.reading.rows import RowKind, Rows, classify
+from ingestion.reading.workbook import read_sheets
 from ingestion.settings import Settings
-from ingestion.workbook import read_sheets
 
 NAMES = [column.name for column in columns("household_review")]
 HOUSEHOLDS = [record("household_review", number) for number in range(1, 5)]

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import polars as pl
 
-from ingestion.rows import RowKind, Rows, SumRow
-from ingestion.totals import mismatches
+from ingestion.reading.rows import RowKind, Rows, SumRow
+from ingestion.reading.totals import mismatches
 
 VALUES = {"count": pl.Series([1, 2, 3, 4]), "dong": pl.Series([Decimal(10), None, Decimal(30), Decimal(40)])}
 

@@ -11,10 +11,10 @@ import pytest
 import xlsxwriter
 from reports import Cells, write_csv, write_ods, write_xlsx
 
+from ingestion.reading.sheet import Sheet
+from ingestion.reading.unreadable import UnreadableFileError
+from ingestion.reading.workbook import read_sheets
 from ingestion.settings import Settings
-from ingestion.sheet import Sheet
-from ingestion.unreadable import UnreadableFileError
-from ingestion.workbook import read_sheets
 
 ROWS: Cells = [["Mã", "Tên", "Số"], ["07645", "Xã An Lạc", 12], ["07660", "Xã An Bá", 3.5]]
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import polars as pl
 
+from ingestion.reading.sheet import Cells, Sheet, typed_columns
+from ingestion.reading.unreadable import UnreadableFileError, damaged, too_many_cells, unsupported
 from ingestion.settings import Settings
-from ingestion.sheet import Cells, Sheet, typed_columns
-from ingestion.unreadable import UnreadableFileError, damaged, too_many_cells, unsupported
 
 
 def read_text_file(content: bytes, settings: Settings) -> list[Sheet]:

@@ -14,11 +14,11 @@ from pathlib import Path
 import polars as pl
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
-from ingestion.package import Marks, look_through
+from ingestion.reading.package import Marks, look_through
+from ingestion.reading.sheet import Broken, Cells, Sheet, typed_columns
+from ingestion.reading.text_file import read_text_file
+from ingestion.reading.unreadable import UnreadableFileError, damaged, locked, too_many_cells, unsupported
 from ingestion.settings import Settings
-from ingestion.sheet import Broken, Cells, Sheet, typed_columns
-from ingestion.text_file import read_text_file
-from ingestion.unreadable import UnreadableFileError, damaged, locked, too_many_cells, unsupported
 
 _MIB = 1 << 20
 

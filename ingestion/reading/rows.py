@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import polars as pl
 
-from ingestion.layout import Layout, heading_key
-from ingestion.sheet import Sheet
+from ingestion.reading.layout import Layout, heading_key
+from ingestion.reading.sheet import Sheet
 from ingestion.text import fold
 
 

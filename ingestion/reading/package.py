@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import unescape
 
+from ingestion.reading.sheet import Broken
+from ingestion.reading.unreadable import UnreadableFileError, damaged, locked, too_many_cells, unsupported
 from ingestion.settings import Settings
-from ingestion.sheet import Broken
-from ingestion.unreadable import UnreadableFileError, damaged, locked, too_many_cells, unsupported
 
 _BYTES_PER_CHUNK = 1 << 20
 

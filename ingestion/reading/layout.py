@@ -15,7 +15,7 @@ import polars as pl
 from ingestion.contract import Column, Contract
 from ingestion.contract import heading_key as _heading_key
 from ingestion.period import Period
-from ingestion.sheet import Sheet
+from ingestion.reading.sheet import Sheet
 from ingestion.text import fold
 
 heading_key = lru_cache(maxsize=20_000)(_heading_key)  # the same headings come in every file

@@ -18,7 +18,7 @@ import polars as pl
 
 from ingestion.code_list import CodeList
 from ingestion.contract import Column
-from ingestion.sheet import Cells
+from ingestion.reading.sheet import Cells
 from ingestion.text import fold
 
 DecimalSign = Literal[",", "."]

@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from ingestion.cells import DecimalSign, Reading, Unread, decimal_sign, has_no_fractions, read_column
-from ingestion.layout import Layout, Placed
 from ingestion.place import AdminUnit, Area, names_of
-from ingestion.rows import Rows
-from ingestion.sheet import Cells, Sheet
+from ingestion.reading.cells import DecimalSign, Reading, Unread, decimal_sign, has_no_fractions, read_column
+from ingestion.reading.layout import Layout, Placed
+from ingestion.reading.rows import Rows
+from ingestion.reading.sheet import Cells, Sheet
+from ingestion.reading.totals import Mismatch, is_summed, mismatches
 from ingestion.text import fold
-from ingestion.totals import Mismatch, is_summed, mismatches
 
 UNREAD_SCHEMA = pl.Schema(
     {

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from ingestion.rows import RowKind, Rows, SumRow
+from ingestion.reading.rows import RowKind, Rows, SumRow
 
 _SUMMED = ("integer", "decimal", "amount")
 
