@@ -138,13 +138,28 @@ class Table:
         return {placed.column.name: placed for placed in self.layout.placed}
 
     def _cells(self, placed: Placed) -> Cells:
-        cells = self.sheet.columns[placed.index]
+        cells = self._spread(placed)
         rows = self.kinds.data
         if len(rows) == cells.height:
             return cells
         if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):  # one block, as in most files
             return cells.slice(int(rows[0]), len(rows))
         return cells.gather(rows)
+
+    def _spread(self, placed: Placed) -> Cells:
+        """The column, with a text or code that is merged downwards standing in each of its rows.
+
+        So offices write a commune over its households. Not keys or names of people, nor numbers: those count once.
+        """
+        cells, column = self.sheet.columns[placed.index], placed.column
+        index = placed.index + self.sheet.first_column
+        spans = [(first, last) for (first, left), (last, right) in self.sheet.merged if left == right == index]
+        if column.type not in ("text", "code") or column.key or column.personal or not spans:
+            return cells
+        source = list(range(cells.height))
+        for first, last in spans:
+            source[first : last + 1] = [first] * (min(last + 1, cells.height) - first)
+        return cells.gather(pl.Series(source))
 
     @cached_property
     def _sheet_sign(self) -> DecimalSign | None:

@@ -11,6 +11,7 @@ from typing import Any
 import openpyxl
 import polars as pl
 import pytest
+from openpyxl.utils import get_column_letter
 from reports import Cells, columns, record, table, write_csv, write_ods, write_xlsx
 
 from ingestion.contract import load_contracts
@@ -383,6 +384,30 @@ def test_communes_by_name_and_lost_zeros(tmp_path: Path) -> None:
     (unread,) = report.unread.iter_rows(named=True)
     assert (unread["row_number"], unread["column_name"], unread["value"]) == (4, "commune_code", "Xã Đồng Tân")
     assert unread["rule"] == "unknown_code"
+
+
+def test_a_place_merged_down_over_its_households_is_that_of_each(tmp_path: Path) -> None:
+    records = [
+        record("household_review", 1, commune_code="07645", commune_name="Xã An Lạc", village_name="Thôn Một"),
+        record("household_review", 2, commune_code=None, commune_name=None, village_name=None),
+        record("household_review", 3, commune_code=None, commune_name=None, village_name="Thôn Ba"),
+        record("household_review", 4, commune_code="07660", commune_name="Xã An Bá", member_count=None),
+    ]
+    rows = table("household_review", records, standard="2021-2025")
+    letter = {str(heading): get_column_letter(index) for index, heading in enumerate(rows[0], start=1)}
+    areas = [
+        f"{letter[heading]}{first}:{letter[heading]}{last}"
+        for heading, first, last in (
+            ("Mã xã", 2, 4),
+            ("Xã/phường/thị trấn", 2, 4),
+            ("Thôn, bản, tổ dân phố", 2, 3),
+            ("Số nhân khẩu", 4, 5),
+        )
+    ]
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", rows, merge=areas)))
+    assert report.rows["commune_code"].to_list() == ["07645", "07645", "07645", "07660"]
+    assert report.rows["village_name"].to_list()[:3] == ["Thôn Một", "Thôn Một", "Thôn Ba"]
+    assert report.rows["member_count"].to_list()[2:] == [records[2]["member_count"], None]  # a number counts once
 
 
 def test_a_commune_reports_on_itself_alone(tmp_path: Path) -> None:
