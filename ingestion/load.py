@@ -54,12 +54,12 @@ def copy_frame(connection: sa.Connection, schema: str, table: str, frame: pl.Dat
     driver = connection.connection.driver_connection
     if driver is None:
         raise sa.exc.InvalidRequestError("the connection is closed")
+    written = [_array_literal(name) for name, kind in frame.schema.items() if kind == pl.List]
+    written.append(pl.col(pl.Boolean).cast(pl.UInt8))  # 1 and 0 are read as well as true and false, and much shorter
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
         for part in frame.iter_slices(_ROWS_PER_WRITE):
             buffer = io.BytesIO()
-            part.with_columns(_array_literal(name) for name, kind in part.schema.items() if kind == pl.List).write_csv(
-                buffer, include_header=False
-            )
+            part.with_columns(written).write_csv(buffer, include_header=False)
             copy.write(buffer.getbuffer())
 
 

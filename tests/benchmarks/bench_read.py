@@ -41,8 +41,11 @@ _WAYS = {
 }
 
 
-def write_workbook(path: Path, rows: int) -> None:
-    """A household list of 30 columns: texts, marks, codes, dates and amounts as districts send them."""
+def write_workbook(path: Path, rows: int, marked: float = 0.3) -> None:
+    """A household list of 30 columns: texts, marks, codes, dates and amounts as districts send them.
+
+    `marked` is the share of the cells for marks that hold one; with 1.0 every cell of the sheet is filled.
+    """
     contract = load_contracts()["household_review"]
     columns = [column for column in contract.columns_for("2021-2025") if not column.derived]
     left_out = ["movement_reported", "needs", "note", "village_name", "class_previous"]
@@ -89,7 +92,7 @@ def write_workbook(path: Path, rows: int) -> None:
                     case "poverty_causes":
                         sheet.write_string(row, index, causes[row % 3])
                     case _:
-                        if chance.random() < 0.3:
+                        if chance.random() < marked:
                             sheet.write_string(row, index, "x")
 
 
