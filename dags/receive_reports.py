@@ -18,6 +18,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Asset, CronTriggerTimetable, Param, TriggerRule, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 RECEIVED = Asset("reports_received")
 NIGHT = "{{ params.night_id or run_id }}"
@@ -54,15 +55,17 @@ def receive_reports() -> None:
 
         return pipeline.receive_batch(batch, night_id)
 
-    # also when a sender failed, or the inbox is empty; not when the lists could not be loaded
-    @task(outlets=[RECEIVED], trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
-    def announce(night_id: str, outlet_events: Any = None) -> None:
+    # also when a sender failed, or the inbox is empty; not when the senders could not be listed
+    @task(outlets=[RECEIVED], trigger_rule=TriggerRule.ALL_DONE)
+    def announce(senders: list[dict[str, Any]] | None, night_id: str, outlet_events: Any = None) -> None:
+        if senders is None:
+            raise AirflowSkipException("nothing was received: the senders could not be listed")
         outlet_events[RECEIVED].extra = {"night_id": night_id}
 
     senders = list_senders()
     received = receive.partial(night_id=NIGHT).expand(batch=senders)
     load_reference_lists(night_id=NIGHT) >> senders
-    [senders, received] >> announce(night_id=NIGHT)
+    received >> announce(senders, night_id=NIGHT)
     received >> EmptyOperator(task_id="all_received")  # red where a sender failed, so that the run is red
 
 

@@ -185,6 +185,15 @@ def test_a_night_goes_from_inbox_to_mart(stack: Airflow, tmp_path: Path) -> None
     assert all(change["rows_added"] == change["rows_removed"] == 0 for change in again.changes.values())
 
 
+def test_a_night_with_nothing_in_the_inbox_is_published_too(stack: Airflow, tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    settings = Settings(home=stack.home, inbox=None, warehouse_url=None)
+    night = run_night(settings, stack.server.url(), tmp_path / "inbox", lambda *_: None)
+    assert night.failures == []
+    assert night.published
+    assert night.reports == {}
+
+
 def test_a_night_that_fails_says_where(stack: Airflow) -> None:
     settings = Settings(home=stack.home, inbox=None, warehouse_url=None)
     night = run_night(settings, stack.server.url(), stack.home / "no such folder", lambda *_: None)
