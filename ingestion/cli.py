@@ -288,7 +288,9 @@ def _query(statement: "sa.Executable") -> list[dict[str, Any]]:
     """Rows of the control tables as dictionaries; none when no night has made them yet."""
     import sqlalchemy as sa
 
-    engine = sa.create_engine(sa.make_url(_url()).set(drivername="postgresql+psycopg"))
+    from ingestion.warehouse import create_engine
+
+    engine = create_engine(_url())
     try:
         with engine.connect() as connection:
             if connection.scalar(sa.text("select to_regclass('ops.publication') is null")):

@@ -118,11 +118,6 @@ class Column:
         """What a cell should hold, Vietnamese and English, to follow `Cần ghi` and `Expected`."""
         return _expected(self)
 
-    @property
-    def pattern_example(self) -> str | None:
-        """The first of the examples."""
-        return self.examples[0] if self.examples else None
-
     def stands_in(self, standard_code: str) -> bool:
         """Whether a report under this poverty standard has the column ('' where none enters)."""
         return self.deprivation is None or standard_code in self.standard_headings

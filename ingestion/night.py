@@ -20,6 +20,7 @@ from ingestion.local.airflow_client import AirflowApiError, AirflowClient
 from ingestion.local.postgres import locked
 from ingestion.ops import Finding, Publication, StepOutcome, Submission
 from ingestion.settings import Settings
+from ingestion.warehouse import create_engine
 
 FLOW = ("receive_reports", "judge_reports", "build_warehouse")
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
@@ -235,7 +236,7 @@ def _message(task: Task) -> str:
 
 def tell(night: Night, url: str, night_ids: Iterable[str]) -> None:
     """Fill in from the control tables what came, what was found and what was published."""
-    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    engine = create_engine(url)
     ids = sorted(night_ids)
     of_night = sa.or_(Submission.received_at >= night.started_at, Submission.judged_at >= night.started_at)
     columns = [getattr(StepOutcome, name) for name in Step.__dataclass_fields__]

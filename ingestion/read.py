@@ -64,15 +64,14 @@ def read_file(
     *,
     sender_code: str,
     period_code: str,
-    file_name: str | None = None,
     province: str | None = None,
     today: date | None = None,
 ) -> list[Report]:
     """Every report in a file, in the order of its sheets; at least one. Never raises for bad input.
 
     `province` is the official code of the province that the warehouse serves, where communes are looked up for senders
-    that are no district; `today` the day of reading, after which no period may end. `file_name` is not used to tell
-    what a file is.
+    that are no district; `today` the day of reading, after which no period may end. Names of files and sheets tell
+    nothing.
     """
     try:
         period: Period | None = Period.parse(period_code)

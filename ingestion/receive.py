@@ -144,7 +144,6 @@ def receive_file(
             kept,
             sender_code=file.sender_code,
             period_code=file.period_code,
-            file_name=file.file_name,
             province=settings.province or _province(file, senders),
         )
         known = {(row.dataset, row.sheet_name): row for row in earlier if row.revision or row.status_code == "rejected"}

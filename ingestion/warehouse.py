@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
-from ingestion.contract import Contract, load_contracts
+if TYPE_CHECKING:  # only preparing needs them; light commands need no more than an engine
+    from alembic.config import Config
+
+    from ingestion.contract import Contract
 
 SCHEMAS = {
     "ops": "What came, what became of it, what was published",
@@ -34,8 +36,10 @@ def create_engine(url: str) -> sa.Engine:
     return sa.create_engine(sqlalchemy_url(url), pool_pre_ping=True, hide_parameters=True)
 
 
-def alembic_config(connection: sa.Connection) -> Config:
+def alembic_config(connection: sa.Connection) -> "Config":
     """Alembic's configuration, bound to this connection."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(files("ingestion") / "migrations"))
     config.attributes["connection"] = connection
@@ -44,6 +48,10 @@ def alembic_config(connection: sa.Connection) -> Config:
 
 def prepare(url: str) -> None:
     """Make schemas, control tables, raw tables and reading roles, or bring them up to date, in one transaction."""
+    from alembic import command
+
+    from ingestion.contract import load_contracts
+
     engine = create_engine(url)
     try:
         with engine.begin() as connection:
@@ -60,7 +68,7 @@ def prepare(url: str) -> None:
         engine.dispose()
 
 
-def _create_raw_tables(connection: sa.Connection, contracts: Mapping[str, Contract]) -> None:
+def _create_raw_tables(connection: sa.Connection, contracts: Mapping[str, "Contract"]) -> None:
     """Each data set's raw table; a column that a newer contract adds is added, any other difference is refused."""
     inspector = sa.inspect(connection)
     for contract in contracts.values():
