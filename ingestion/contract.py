@@ -535,7 +535,7 @@ class _Builder:
         if sorted(prop.primary_key_position or 0 for prop in marked) != list(range(1, len(marked) + 1)):
             self.problem(path, "expected primaryKeyPosition 1, 2, … on the columns with primaryKey")
         for prop in self.table.properties:
-            if prop.primary_key and not prop.required:
+            if prop.primary_key and not prop.required and not prop.transform_source_objects:
                 self.problem(f"{path}[{prop.name}].required", "expected true, for the column is part of the key")
             if prop.primary_key_position is not None and not prop.primary_key:
                 self.problem(f"{path}[{prop.name}].primaryKeyPosition", "only with primaryKey: true")

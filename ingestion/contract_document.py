@@ -34,7 +34,16 @@ def _as_mapping(value: object) -> object:
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
 Text = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
 Unit = Literal[
-    "VND", "VND per person per month", "person", "household", "village", "hectare", "month", "percent per year"
+    "VND",
+    "VND per person per month",
+    "person",
+    "household",
+    "household or person",
+    "village",
+    "hectare",
+    "month",
+    "percent",
+    "percent per year",
 ]
 Place = Literal["commune_code", "commune_name"]
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Computed,
     Date,
@@ -19,12 +20,14 @@ from sqlalchemy import (
     Numeric,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 SUBMISSION_STATUSES = ("received", "rejected", "accepted", "accepted_with_findings", "superseded", "duplicate")
 IN_FORCE_STATUSES = ("accepted", "accepted_with_findings")
+VERDICTS = ("rejected", *IN_FORCE_STATUSES)
 
 
 def now() -> datetime:
@@ -74,11 +77,28 @@ class Submission(Base):
         Integer, server_default="0", comment="Data rows: no heading, section, subtotal or total."
     )
     held_row_count: Mapped[int] = mapped_column(Integer, server_default="0")
+    other_row_count: Mapped[int] = mapped_column(
+        Integer, server_default="0", comment="Rows of its sheets that hold something but no data: headings, sums, notes."
+    )
+    content_sha256: Mapped[str | None] = mapped_column(
+        Text, comment="Of what was read, whatever the bytes: two reports alike in it say the same."
+    )
+    layout: Mapped[str] = mapped_column(Text, server_default="", comment="Layout of the contract; '' for its own.")
+    verdict_code: Mapped[str | None] = mapped_column(
+        Text, comment="What the gate decided last; status_code says besides whether a later revision counts instead."
+    )
+    judge_again: Mapped[bool] = mapped_column(
+        Boolean, server_default=false(), comment="Something that its rules compare it with has changed since."
+    )
+    answered_at: Mapped[datetime | None] = mapped_column(
+        DateTime(timezone=True), comment="When the sender's answer was last written, after judged_at or received_at."
+    )
     contract_version: Mapped[str | None] = mapped_column(Text)
     code_version: Mapped[str] = mapped_column(Text)
 
     __table_args__ = (
         CheckConstraint(f"status_code in {SUBMISSION_STATUSES}", name="status_code"),
+        CheckConstraint(f"verdict_code in {VERDICTS}", name="verdict_code"),
         CheckConstraint("(status_code = 'duplicate') = (duplicate_of is not null)", name="duplicate_of"),
         # What was loaded is loaded once, whoever receives at the same time.
         Index(
@@ -99,6 +119,7 @@ class Submission(Base):
             postgresql_where="status_code = 'duplicate'",
         ),
         Index("submission_status_code_idx", "status_code", "dataset"),
+        Index("submission_judge_again_idx", "dataset", postgresql_where="judge_again"),
     )
 
 

@@ -32,7 +32,9 @@ class Rule:
 
     `optional_severity` holds for a cell of a column that is not required. `owner` must act: `sender`, or
     `standing_agency` for what only the programme's standing agency can settle. `threshold` is the share (0-1) above
-    which a rule of the whole file speaks. `placeholders` are the fields that its messages need.
+    which a rule of the whole file speaks. `compares` names the data sets with whose accepted rows, of the same year or
+    the year before, the rule compares a report: when those change, the report is judged again. `placeholders` are the
+    fields that its messages need.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Rule:
     message_en: str
     placeholders: tuple[str, ...]
     threshold: Decimal | None = None
+    compares: tuple[str, ...] = ()
 
     def severity_for(self, *, required: bool) -> Severity:
         """The severity for a cell of a required or of an optional column."""
@@ -90,6 +93,7 @@ class _Declared(Strict):
     optional_severity: Severity | None = None
     owner: Owner
     threshold_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    compares: list[Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*$")]] = Field(default_factory=list)
     statement_vi: Text
     statement_en: Text
     action_vi: Text
@@ -140,6 +144,7 @@ def _load(path: Path) -> Mapping[str, Rule]:
             message_en=declared.message_en,
             placeholders=tuple(declared.placeholders),
             threshold=None if declared.threshold_percent is None else Decimal(declared.threshold_percent) / 100,
+            compares=tuple(declared.compares),
         )
     if problems:
         raise RuleError("\n".join(problems))

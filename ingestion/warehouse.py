@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # only preparing needs them; light commands need no more than
 SCHEMAS = {
     "ops": "What came, what became of it, what was published",
     "raw": "One table per data set, typed by its contract, append-only, by submission",
+    "accepted": "Rows that count, as views: those of raw in the submissions in force, without the held ones",
     "reference": "Code lists, laws, plans and areas, as dated lists",
     "staging": "Accepted rows of the submissions in force; private",
     "intermediate": "Steps between staging and the marts; private",
@@ -63,6 +64,7 @@ def prepare(url: str) -> None:
                 connection.execute(sa.text(f"comment on schema {quoted} is {literal}"))
             command.upgrade(alembic_config(connection), "head")
             _create_raw_tables(connection, load_contracts())
+            _create_accepted_views(connection, load_contracts())
             _create_roles(connection)
     finally:
         engine.dispose()
@@ -96,6 +98,23 @@ def _create_raw_tables(connection: sa.Connection, contracts: Mapping[str, "Contr
                 raise RuntimeError(
                     f"raw.{contract.dataset}.{name} is {existing[name]} but {sql_type} in its contract; migrate it"
                 )
+
+
+def _create_accepted_views(connection: sa.Connection, contracts: Mapping[str, "Contract"]) -> None:
+    """For each data set the view `accepted.<data set>`: the one definition of which rows count."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    for dataset in map(quote, contracts):
+        # `r.*` last: a column that a contract adds later goes to the end, which `create or replace` allows.
+        connection.exec_driver_sql(
+            f"create or replace view accepted.{dataset} as"  # noqa: S608 - quoted
+            " select s.sender_code, s.period_code, s.period_end, s.standard_code, r.*"
+            f" from raw.{dataset} as r"
+            " inner join ops.submission as s on r.submission_id = s.submission_id"
+            " and s.status_code in ('accepted', 'accepted_with_findings')"
+            " where not exists (select from ops.finding as f where f.severity = 'critical'"
+            " and f.submission_id = r.submission_id and f.sheet_name = r.sheet_name"
+            " and f.row_number = r.row_number)"
+        )
 
 
 def _create_roles(connection: sa.Connection) -> None:
