@@ -78,7 +78,7 @@ class Submission(Base):
     )
     held_row_count: Mapped[int] = mapped_column(Integer, server_default="0")
     other_row_count: Mapped[int] = mapped_column(
-        Integer, server_default="0", comment="Rows of its sheets that hold something but no data: headings, sums, notes."
+        Integer, server_default="0", comment="Filled rows of its sheets that are no data: headings, sums, notes."
     )
     content_sha256: Mapped[str | None] = mapped_column(
         Text, comment="Of what was read, whatever the bytes: two reports alike in it say the same."

@@ -75,12 +75,13 @@ def test_readers_read_what_is_theirs_and_nothing_else(warehouse_url: str) -> Non
 def test_a_column_that_a_newer_contract_adds_is_added_and_a_retyped_one_refused(warehouse_url: str) -> None:
     prepare(warehouse_url)
     with psycopg.connect(warehouse_url, autocommit=True) as db:
-        db.execute("alter table raw.commune_profile drop column trained_labour cascade")
+        db.execute("alter table raw.commune_profile drop column trained_labour cascade")  # and the view of what counts
         prepare(warehouse_url)
         assert db.execute(
             "select atttypid::regtype::text from pg_attribute"
             " where attrelid = 'raw.commune_profile'::regclass and attname = 'trained_labour'"
         ).fetchone() == ("bigint",)
+        db.execute("drop view accepted.commune_profile")
         db.execute("alter table raw.commune_profile alter column trained_labour type text")
         with pytest.raises(RuntimeError, match="trained_labour is text but bigint"):
             prepare(warehouse_url)

@@ -15,7 +15,7 @@ def upgrade() -> None:
             sa.Integer(),
             server_default="0",
             nullable=False,
-            comment="Rows of its sheets that hold something but no data: headings, sums, notes.",
+            comment="Filled rows of its sheets that are no data: headings, sums, notes.",
         ),
         schema="ops",
     )
