@@ -34,7 +34,10 @@ class Report:
 
     `rows` has the columns of `Contract.raw_columns()` without submission_id; `unread` those of `raw.unread_cell` and
     `positions` those of `raw.column_position` without submission_id and dataset. `period_end` is None for what is no
-    period, `standard_code` the poverty standard of the layout or ''.
+    period, `standard_code` the poverty standard of the layout or ''. `layout` is the id of the contract's further layout
+    that the sheets have, '' for the data set's own. `other_row_count` counts the filled rows of the sheets that are no
+    data rows: letterhead, headings, sections, sums, footers. Unless the report is rejected, every filled row of its
+    sheets is in `row_count` or in `other_row_count`.
     """
 
     dataset: str | None
@@ -42,7 +45,9 @@ class Report:
     period_code: str
     period_end: date | None
     standard_code: str = ""
+    layout: str = ""
     contract_version: str | None = None
+    other_row_count: int = 0
     rows: pl.DataFrame = field(default_factory=pl.DataFrame)
     unread: pl.DataFrame = field(default_factory=UNREAD_SCHEMA.to_frame)
     positions: pl.DataFrame = field(default_factory=POSITION_SCHEMA.to_frame)
@@ -175,6 +180,10 @@ class _Reader:
         for sheet, layout in parts:
             report.findings += _heading_findings(sheet, layout)
         sorted_rows = [classify(sheet, layout) for sheet, layout in parts]
+        report.other_row_count = sum(
+            int(sheet.filled_rows().sum()) - len(rows.data)
+            for (sheet, _), rows in zip(parts, sorted_rows, strict=True)
+        )
         if not any(len(rows.data) for rows in sorted_rows):
             report.findings.append(_finding("no_rows", dataset=contract.title_vi))
         if report.is_rejected or self.period is None:

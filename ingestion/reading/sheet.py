@@ -129,6 +129,15 @@ class Sheet:
     def height(self) -> int:
         return len(self.row_numbers)
 
+    def filled_rows(self) -> pl.Series:
+        """Boolean: rows in which some cell is not blank, be it a cell without a value."""
+        filled = pl.repeat(False, self.height, dtype=pl.Boolean, eager=True)
+        for column in self.columns:
+            for kind in column.series():
+                filled = filled | kind.is_not_null()
+        broken = [cell.row for cell in self.broken if cell.row < self.height]
+        return filled.scatter(broken, True) if broken else filled
+
     def address(self, row_number: int, column: int) -> str | None:
         """A1 address of a cell, by the sender's row number and the index of the column."""
         return f"{self.letter(column)}{row_number}" if self.has_letters else None
