@@ -40,7 +40,11 @@ _TAIL = re.compile(
     rf"|\s(?P<scaled>{_SCALE.replace('scale', 'scale2')}[\s.]*{_CURRENCY}{_PER})$"
 )
 _OTHER_MEASURE = re.compile(r"usd|us\$|\$|đô la|eur|kíp|\bm2|km2|\bmét\b|\bsào\b|\bmẫu\b|%|phần trăm")
-_UNITS_OF = {"hectare": ("ha", "hecta"), "percent per year": ("%/năm", "% năm", "%", "%/ năm", "% / năm", "phần trăm")}
+_UNITS_OF = {
+    "hectare": ("ha", "hecta"),
+    "percent": ("%", "phần trăm"),
+    "percent per year": ("%/năm", "% năm", "%", "%/ năm", "% / năm", "phần trăm"),
+}
 _BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _UNIT_LINE = re.compile(r"(?:\bđvt|\bđơn vị tính|\bđơn vị|\bdvt|\bdon vi tinh)\s*[:.]\s*\(?(?P<unit>[^;,()]*)")
 
