@@ -86,8 +86,18 @@ def read_file(
     try:
         sheets = read_sheets(path, get_settings())
     except UnreadableFileError as error:
-        return [reader.refused([], _finding("unreadable_file", reason=(error.reason_vi, error.reason_en)))]
+        return [unreadable(period_code, error)]
     return reader.reports(sheets)
+
+
+def unreadable(period_code: str, error: UnreadableFileError) -> Report:
+    """What stands for a file that cannot be read."""
+    try:
+        period_end = Period.parse(period_code).end
+    except ValueError:
+        period_end = None
+    finding = _finding("unreadable_file", reason=(error.reason_vi, error.reason_en))
+    return Report(dataset=None, sheet_names=[], period_code=period_code, period_end=period_end, findings=[finding])
 
 
 def _finding(rule_id: str, place: Mapping[str, Any] | None = None, /, **fields: Any) -> Finding:
@@ -181,8 +191,7 @@ class _Reader:
             report.findings += _heading_findings(sheet, layout)
         sorted_rows = [classify(sheet, layout) for sheet, layout in parts]
         report.other_row_count = sum(
-            int(sheet.filled_rows().sum()) - len(rows.data)
-            for (sheet, _), rows in zip(parts, sorted_rows, strict=True)
+            int(sheet.filled_rows().sum()) - len(rows.data) for (sheet, _), rows in zip(parts, sorted_rows, strict=True)
         )
         if not any(len(rows.data) for rows in sorted_rows):
             report.findings.append(_finding("no_rows", dataset=contract.title_vi))

@@ -26,6 +26,10 @@ class Settings(BaseSettings):
     max_file_mb: int = Field(default=64, description="Largest file read, in MiB.")
     max_cells: int = Field(default=20_000_000, description="Most cells read from one file.")
     max_zip_ratio: int = Field(default=200, description="Most that a zipped workbook may expand, as a ratio.")
+    max_read_seconds: float = Field(default=25, description="Longest that reading a file may take, and ...")
+    max_read_seconds_per_mb: float = Field(default=5, description="... as much more for each MiB of the file.")
+    max_read_memory_mb: int = Field(default=400, description="Most memory that reading a file may take, MiB, and ...")
+    max_read_memory_per_mb: int = Field(default=16, description="... as much more for each MiB of the file.")
 
     def model_post_init(self, _context: object) -> None:
         self.home = self.home.absolute()
