@@ -45,7 +45,7 @@ Unit = Literal[
     "percent",
     "percent per year",
 ]
-Place = Literal["commune_code", "commune_name"]
+Place = Literal["commune_code", "commune_name", "admin_unit_code"]
 
 
 class CodeProperties(_Part):

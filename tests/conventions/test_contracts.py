@@ -23,20 +23,33 @@ COLUMNS = [(contract, column) for contract in CONTRACTS.values() for column in c
 
 DECLARED = """
 household_review: household_code! head_name! head_sex! head_birth_date head_birth_date_precision head_ethnic_group!
-  head_national_id commune_code commune_name village_name member_count! area_type! income_per_capita!
-  dep_employment! dep_dependency! dep_nutrition! dep_health_insurance! dep_adult_education! dep_child_schooling!
-  dep_housing_quality! dep_housing_area! dep_water! dep_toilet! dep_telecom! dep_information_means! dep_health_access!
-  class_previous class_reported! movement_reported poverty_causes needs is_merit_family! has_social_protection_member!
+  head_national_id commune_code commune_name village_name member_count! area_type! income_per_capita! dep_employment!
+  dep_dependency! dep_nutrition! dep_health_insurance! dep_adult_education! dep_child_schooling! dep_housing_quality!
+  dep_housing_area! dep_water! dep_toilet! dep_telecom! dep_information_means! dep_health_access! class_previous
+  class_reported! movement_reported poverty_causes needs is_merit_family! has_social_protection_member!
   has_no_labour_capacity! registered_to_escape! has_temporary_house! note
+household_member: household_code! person_no! full_name! sex! birth_date! birth_date_precision relation_to_head!
+  ethnic_group! national_id has_health_insurance! is_studying! is_working! needs_vocational_training! needs_legal_aid!
+  is_social_assistance_beneficiary!
 commune_profile: commune_code! commune_name household_count! population! ethnic_minority_household_count!
   is_extremely_difficult! is_poor_commune! is_programme_135! is_safe_zone! has_paved_road! village_count!
   villages_with_hardened_road! villages_with_electricity! irrigation_need_ha! irrigation_met_ha! labour_force!
   trained_labour! vocationally_trained_labour! trained_and_employed! trained_in_year!
+review_result: commune_name! commune_code household_count! population! poor_count! near_poor_count!
+  average_living_count poor_persons! near_poor_persons! average_living_persons
+poor_movement: commune_name! commune_code counted! start! to_near_poor! to_above! other_decrease from_near_poor!
+  relapsed! new! other_increase end!
+near_poor_movement: commune_name! commune_code counted! start! escaped! to_poor! other_decrease from_poor! relapsed!
+  new! other_increase end!
 support_delivery: support_id! policy_code! household_code! person_no status! decided_on delivered_on quantity amount
   funding_source
 credit_loan: loan_id! credit_programme_code! household_code borrower_name! borrower_national_id transaction_office
   commune_name! commune_code association contracted_on! due_on term_months! annual_rate! funding_source
   disbursed_in_period! repaid_in_period! outstanding_in_term! overdue! frozen! outstanding!
+programme_finance: project_code! funding_source! budget_kind! admin_unit_code! planned! allocated! disbursed!
+capacity_activity: activity_id! kind! commune_code held_on! target_participants participants participating_households
+  cost! funding_source
+task_progress: task_code! status! percent_complete! due_on result
 """
 """The public names of the columns, `!` for required: raw tables, JSON reports and models rest on them."""
 
