@@ -7,20 +7,20 @@ expectations and the data dictionary follow from it. Everything is checked here,
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from open_data_contract_standard.model import OpenDataContractStandard
 from psycopg import sql
 
 from ingestion.code_list import Code, CodeList, CodeListError, load_code_list
-from ingestion.contract_document import Document, Place, Property
+from ingestion.contract_document import CheckedRate, CodeByColumn, Document, FormProperties, Place, Property
 from ingestion.period import Cadence, Period
 from ingestion.rule import Rule, load_rules, shown
 from ingestion.settings import REFERENCE_DIR
@@ -177,12 +177,36 @@ def _expected_number(column: Column) -> tuple[str, str]:
 
 
 @dataclass(frozen=True)
+class Form:
+    """A form in which the reports of a data set come; its own has the id ''.
+
+    `headings` are those that a column has in this form, beside its own; in a further layout they name every column that
+    is looked for. `required` are the columns that each report in this form has. `not_loaded` are headings of columns
+    that are known and mean nothing here. `carried_down` gives columns written once over rows that differ in another
+    column. `commune_from` names a column that begins with the code of the commune.
+
+    A heading that ends in `…` stands for all that begin so.
+    """
+
+    id: str
+    columns: frozenset[str]
+    required: frozenset[str]
+    headings: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    not_loaded: tuple[str, ...] = ()
+    carried_down: Mapping[str, str] = field(default_factory=dict, hash=False)
+    checked_rates: tuple[CheckedRate, ...] = field(default=(), hash=False)
+    code_by_column: CodeByColumn | None = field(default=None, hash=False)
+    commune_from: str | None = None
+
+
+@dataclass(frozen=True)
 class Contract:
     """What a data set is. `grain` and `title_en` are English, `title_vi` is the title that reports carry.
 
     `sender_kind` is `district` (from 1 July 2025 its communes), `agency` (any) or the code of one agency.
     `one_of` lists groups of columns of which each row must fill at least one. `rules` are the ids of the rules made for
     this data set; those made for every data set are not repeated. `due_days` counts from the end of the period.
+    `forms` are its own form and, behind it, its further layouts.
     """
 
     dataset: str
@@ -201,6 +225,7 @@ class Contract:
     one_of: tuple[tuple[str, ...], ...] = ()
     deprivation_group_headings: tuple[str, ...] = ()
     standards: tuple["PovertyStandard", ...] = ()
+    forms: tuple[Form, ...] = ()
 
     @cached_property
     def _columns(self) -> Mapping[str, Column]:
@@ -209,6 +234,21 @@ class Contract:
     def column(self, name: str) -> Column:
         """The column of this name; KeyError where there is none."""
         return self._columns[name]
+
+    def form(self, layout: str) -> Form:
+        """The form of this id ('' for the data set's own); KeyError where there is none."""
+        for form in self.forms:
+            if form.id == layout:
+                return form
+        raise KeyError(layout)
+
+    def layout_columns(self, layout: str) -> frozenset[str]:
+        """Names of the columns that a report in this layout has, so that an empty cell there is a missing one.
+
+        In the data set's own layout those are all columns, in a further one those which it requires.
+        """
+        form = self.form(layout)
+        return form.required if form.id else form.columns
 
     def columns_for(self, standard_code: str) -> tuple[Column, ...]:
         """The columns of a report under this poverty standard ('' for a data set without), in contract order."""
@@ -354,6 +394,7 @@ class _Builder:
             one_of=self._one_of(),
             deprivation_group_headings=tuple(table.custom_properties.deprivation_group_headings),
             standards=standards,
+            forms=self._forms(columns),
         )
 
     def _column(self, prop: Property) -> Column:
@@ -551,6 +592,66 @@ class _Builder:
                 elif known[name].required:
                     self.problem(path, f"{name!r} is required already")
         return tuple(map(tuple, self.table.custom_properties.one_of))
+
+    def _forms(self, columns: Sequence[Column]) -> tuple[Form, ...]:
+        extras = self.table.custom_properties
+        known = {column.name: column for column in columns}
+        own = Form(
+            id="",
+            columns=frozenset(known),
+            required=frozenset(column.name for column in columns if column.required),
+            **self._form_properties(extras, known, "schema[0].customProperties"),
+        )
+        forms = [own]
+        for layout in extras.layouts:
+            path = f"schema[0].customProperties.layouts[{layout.id}]"
+            if any(layout.id == form.id for form in forms):
+                self.problem(path, "a layout of this id stands already in the data set")
+            by_column = layout.code_by_column
+            given = {by_column.code, by_column.value} if by_column else set()
+            self._check_names(f"{path}.columns", layout.columns, [name for name in known if not known[name].derived])
+            self._check_names(f"{path}.required", layout.required, [*layout.columns, *given])
+            if by_column:
+                codes = known[by_column.code].codes if by_column.code in known else None
+                self._check_names(f"{path}.codeByColumn", given, list(known))
+                self._check_names(f"{path}.codeByColumn.headings", by_column.headings, codes.codes if codes else ())
+            if layout.commune_from:
+                self._check_names(f"{path}.communeFrom", [layout.commune_from], list(layout.columns))
+            owners: dict[str, str] = {}
+            for name, headings in layout.columns.items():
+                for heading in (*headings, *(known[name].headings if name in known else ())):
+                    if owners.setdefault(heading_key(heading), name) != name:
+                        self.problem(
+                            f"{path}.columns.{name}", f"{heading!r} is also a heading of {owners[heading_key(heading)]}"
+                        )
+            forms.append(
+                Form(
+                    id=layout.id,
+                    columns=frozenset({*layout.columns, *given}),
+                    required=frozenset(layout.required),
+                    headings={name: tuple(headings) for name, headings in layout.columns.items()},
+                    code_by_column=by_column,
+                    commune_from=layout.commune_from,
+                    **self._form_properties(layout, known, path),
+                )
+            )
+        return tuple(forms)
+
+    def _form_properties(self, form: FormProperties, known: Mapping[str, Column], path: str) -> dict[str, Any]:
+        numeric = [name for name, column in known.items() if column.type in NUMERIC_TYPES]
+        for rate in form.checked_rates:
+            self._check_names(f"{path}.checkedRates", [rate.part, rate.whole], numeric)
+        self._check_names(f"{path}.carriedDown", [*form.carried_down, *form.carried_down.values()], list(known))
+        return {
+            "not_loaded": tuple(form.not_loaded),
+            "carried_down": MappingProxyType(form.carried_down),
+            "checked_rates": tuple(form.checked_rates),
+        }
+
+    def _check_names(self, path: str, names: Iterable[str], known: Collection[str]) -> None:
+        for name in names:
+            if name not in known:
+                self.problem(path, f"{name!r} is none of {', '.join(sorted(known))}")
 
     def _rules(self) -> tuple[str, ...]:
         dataset = self.document.name

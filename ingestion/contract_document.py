@@ -1,7 +1,8 @@
 """The document of a contract: the Open Data Contract Standard's keys that mean something here, and no other.
 
 What the standard has no word for stands in `customProperties`; the names allowed there are the fields of
-`ColumnProperties`, `TableProperties` and `CodeProperties`. Field names are the standard's in snake case.
+`ColumnProperties`, `TableProperties` and `CodeProperties`, and of what they hold. Field names are the standard's in
+snake case.
 """
 
 from typing import Annotated, Literal
@@ -64,12 +65,60 @@ class ColumnProperties(_Part):
     at_most: Name | None = None
 
 
-class TableProperties(_Part):
-    """customProperties of a data set."""
+class CheckedRate(_Part):
+    """Columns of a form that give 100 × part / whole: checked against the two, not loaded."""
+
+    headings: list[Text] = Field(min_length=1)
+    part: Name
+    whole: Name
+
+
+class CodeByColumn(_Part):
+    """A code told by which of several columns is filled, and the column whose value stands there.
+
+    So a list has two columns for the day of birth, one for men and one for women. `headings` are by code.
+    """
+
+    code: Name
+    value: Name
+    headings: dict[Name, list[Text]] = Field(min_length=2)
+
+
+class FormProperties(_Part):
+    """What a form has beside the columns of the data set.
+
+    `not_loaded` are headings of columns that are known and mean nothing here; `carried_down` gives columns that are
+    written once over rows which differ in another column: `{commune_name: counted}`.
+    """
+
+    not_loaded: list[Text] = Field(default_factory=list)
+    carried_down: dict[Name, Name] = Field(default_factory=dict)
+    checked_rates: list[CheckedRate] = Field(default_factory=list)
+
+
+class FurtherLayout(FormProperties):
+    """Another form in which the data set comes, by an id of its own.
+
+    `columns` are the columns that it may have, each with the headings that it has here beside its own; no other
+    column is looked for. `required` are those that it must have. `commune_from` names a column whose first five digits
+    are the code of the commune.
+    """
+
+    id: Name
+    description: Text
+    columns: dict[Name, list[Text]] = Field(min_length=1)
+    required: list[Name] = Field(min_length=1)
+    code_by_column: CodeByColumn | None = None
+    commune_from: Name | None = None
+
+
+class TableProperties(FormProperties):
+    """customProperties of a data set; those of its own form are the ones of `FormProperties`."""
 
     one_of: list[list[Name]] = Field(default_factory=list)
     deprivation_group_headings: list[Text] = Field(default_factory=list)
     deprivations_as_in: dict[Text, Text] = Field(default_factory=dict)
+    layouts: list[FurtherLayout] = Field(default_factory=list)
 
 
 class EnumValue(_Part):
