@@ -34,10 +34,10 @@ class Report:
 
     `rows` has the columns of `Contract.raw_columns()` without submission_id; `unread` those of `raw.unread_cell` and
     `positions` those of `raw.column_position` without submission_id and dataset. `period_end` is None for what is no
-    period, `standard_code` the poverty standard of the layout or ''. `layout` is the id of the contract's further layout
-    that the sheets have, '' for the data set's own. `other_row_count` counts the filled rows of the sheets that are no
-    data rows: letterhead, headings, sections, sums, footers. Unless the report is rejected, every filled row of its
-    sheets is in `row_count` or in `other_row_count`.
+    period, `standard_code` the poverty standard of the layout or ''. `layout` is the id of the further layout that the
+    sheets have, '' for the data set's own. `other_row_count` counts the filled rows of the sheets that are no data
+    rows: letterhead, headings, sections, sums, footers. Unless the report is rejected, every filled row of its sheets
+    is in `row_count` or in `other_row_count`.
     """
 
     dataset: str | None
@@ -181,6 +181,7 @@ class _Reader:
             period_code=self.period_code,
             period_end=self.period.end if self.period else None,
             standard_code=standard,
+            layout=parts[0][1].form.id if len({layout.form.id for _, layout in parts}) == 1 else "",
             contract_version=contract.version,
             rows=_empty_rows(contract),
         )

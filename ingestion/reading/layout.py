@@ -9,10 +9,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import polars as pl
 
-from ingestion.contract import Column, Contract
+from ingestion.contract import Column, Contract, Form
 from ingestion.contract import heading_key as _heading_key
 from ingestion.period import Period
 from ingestion.reading.sheet import Sheet
@@ -110,17 +111,31 @@ class Placed:
     factor: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedRate:
+    """A column of rates in a sheet, which says 100 × `part` / `whole`: columns of the contract."""
+
+    index: int
+    heading: str
+    part: str
+    whole: str
+
+
 @dataclass(frozen=True)
 class Layout:
-    """Where a data set stands in a sheet. Rows and columns are indices into the sheet.
+    """Where a data set stands in a sheet, in one of its forms. Rows and columns are indices into the sheet.
 
+    `rates` are checked and not loaded; `by_code` gives, by code of `form.code_by_column`, the column that tells it.
     `unknown` are columns with a heading that is none of the data set's, or that of a column which stands elsewhere;
     `nameless` are columns without any heading.
     """
 
     contract: Contract
+    form: Form
     standard_code: str
     placed: tuple[Placed, ...]
+    rates: tuple[PlacedRate, ...]
+    by_code: Mapping[str, int]
     missing: tuple[Column, ...]
     unknown: tuple[tuple[int, str], ...]
     nameless: tuple[int, ...]
@@ -130,6 +145,12 @@ class Layout:
     def index_of(self, name: str) -> int | None:
         """Index of a column in the sheet, by its name in the contract."""
         return next((placed.index for placed in self.placed if placed.column.name == name), None)
+
+    @property
+    def names_places(self) -> bool:
+        """Whether a row is one commune, told by its name: such forms carry the sums of districts among their rows."""
+        code = next((column for column in self.contract.columns if column.place == "commune_code"), None)
+        return code is not None and code.key and code.derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +162,16 @@ class Recognition:
 
 
 def recognise(sheet: Sheet, contracts: Collection[Contract], period: Period | None) -> Recognition:
-    """The one data set whose headings the sheet carries. Without a period all poverty standards are tried."""
+    """The one data set whose headings the sheet carries. Without a period all poverty standards are tried.
+
+    Of several forms of a data set it is the one that leaves the fewest headings unexplained.
+    """
     top = _Top(sheet)
-    found = [best for contract in contracts if (best := _best_layout(top, contract, period)) is not None]
+    found: list[tuple[float, Layout]] = []
+    for contract in contracts:
+        forms = [best for form in contract.forms if (best := _best_layout(top, contract, form, period)) is not None]
+        if forms:
+            found.append(min(forms, key=lambda best: len(best[1].unknown)))
     if not found:
         return Recognition(None)
     best_share = max(share for share, _ in found)
@@ -168,11 +196,13 @@ class _Top:
         rows = pl.int_range(0, height, eager=True)
         columns = [cells.gather(rows).written().to_list() for cells in sheet.columns]
         self.rows: list[list[str | None]] = [list(row) for row in zip(*columns, strict=True)]
+        self.filled = [index for index, row in enumerate(self.rows) if any(text is not None for text in row)]
         self.width = len(columns)
         self.spans: dict[tuple[int, int], int] = {}
         for (first_row, first), (_, last) in sheet.merged:
             self.spans[first_row, first - sheet.first_column] = last - sheet.first_column
-        self.has_spans = bool(sheet.merged)
+        self.rows_with_spans = {row for (row, left), right in self.spans.items() if right > left}
+        self._blocks: dict[range, _Block] = {}
 
     def parent(self, row: int, column: int) -> str | None:
         """The text over a column: in it, or in the cell to its left that stretches over it."""
@@ -181,8 +211,15 @@ class _Top:
             return texts[column]
         for left in range(column - 1, -1, -1):
             if texts[left] is not None:
-                return texts[left] if not self.has_spans or self.spans.get((row, left), left) >= column else None
+                merged = row in self.rows_with_spans
+                return texts[left] if not merged or self.spans.get((row, left), left) >= column else None
         return None
+
+    def block(self, rows: range) -> "_Block":
+        """The headings, if they stand in these rows."""
+        if rows not in self._blocks:
+            self._blocks[rows] = _block(self, rows)
+        return self._blocks[rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +228,13 @@ class _Block:
 
     rows: range
     labels: list[str | None]
-    candidates: list[list[str]]
+    candidates: list[list[Heading]]
     parents: list[list[str]]
 
 
 def _block(top: _Top, rows: range) -> _Block:
     labels: list[str | None] = []
-    candidates: list[list[str]] = []
+    candidates: list[list[Heading]] = []
     parents: list[list[str]] = []
     for column in range(top.width):
         own = [(row, text) for row in rows if (text := top.rows[row][column]) is not None]
@@ -211,16 +248,17 @@ def _block(top: _Top, rows: range) -> _Block:
         labels.append(leaf)
         parents.append(over)
         joined = " ".join(text for _, text in own)
-        grouped = [f"{over[-1]} {leaf}", f"{leaf} {over[-1]}"] if over else []
-        candidates.append(list(dict.fromkeys([*grouped, leaf, joined])))
+        grouped = [text for group in reversed(over) for text in (f"{group} {leaf}", f"{leaf} {group}")]
+        texts = dict.fromkeys([*grouped, leaf, joined, " ".join([*over, leaf])])
+        candidates.append([parse_heading(text) for text in texts])
     return _Block(rows, labels, candidates, parents)
 
 
-def _best_layout(top: _Top, contract: Contract, period: Period | None) -> tuple[float, Layout] | None:
-    known = _known_headings(contract)
+def _best_layout(top: _Top, contract: Contract, form: Form, period: Period | None) -> tuple[float, Layout] | None:
+    known = _known_headings(contract, form.id)
     hits = [
-        len({known[key][0] for text in row if text for key in parse_heading(text).keys if key in known})
-        for row in top.rows
+        len({meaning for text in top.rows[row] if text and (meaning := known.meaning(parse_heading(text)))})
+        for row in top.filled
     ]
     if not hits or max(hits) == 0:
         return None
@@ -228,58 +266,75 @@ def _best_layout(top: _Top, contract: Contract, period: Period | None) -> tuple[
     seed = hits.index(max(hits))
     best: tuple[tuple[int, int], Layout] | None = None
     for first in range(max(0, seed - _DEEPEST_HEADING + 1), seed + 1):
-        for last in range(seed, min(len(top.rows), first + _DEEPEST_HEADING)):
-            layout = _layout(top, _block(top, range(first, last + 1)), contract, period, known)
-            score = (len(layout.placed), -len(layout.heading_rows))
+        for last in range(seed, min(len(top.filled), first + _DEEPEST_HEADING)):
+            rows = range(top.filled[first], top.filled[last] + 1)
+            layout = _layout(top, top.block(rows), contract, form, period, known)
+            score = len(layout.placed) + len(layout.rates) + len(layout.by_code), first - last
             if best is None or score > best[0]:
                 best = score, layout
     if best is None:
         return None
     layout = best[1]
-    required = sum(column.required for column in _sent_columns(contract, layout.standard_code))
-    share = 1 - sum(column.required for column in layout.missing) / required
-    has_key = all(layout.index_of(name) is not None for name in contract.key)
+    required = sum(column.name in form.required for column in _sent_columns(contract, form, layout.standard_code))
+    share = 1 - sum(column.name in form.required for column in layout.missing) / required
+    has_key = all(
+        layout.index_of(name) is not None
+        for key in contract.key
+        for name in contract.column(key).derived_from or (key,)
+    )
     if share < (_SHARE_WITH_KEY if has_key else _SHARE_WITHOUT_KEY):
         return None
     return share, layout
 
 
-def _layout(
-    top: _Top, block: _Block, contract: Contract, period: Period | None, known: Mapping[str, tuple[str, int]]
-) -> Layout:
-    found: dict[str, list[tuple[int, int]]] = {}
+def _layout(top: _Top, block: _Block, contract: Contract, form: Form, period: Period | None, known: "_Known") -> Layout:
+    found: dict[_Meaning, list[tuple[int, int]]] = {}
     for index, candidates in enumerate(block.candidates):
-        for heading in map(parse_heading, candidates):
-            key = next((key for key in heading.keys if key in known), None)
-            if key is not None and _unit_fits(contract.column(known[key][0]), heading):
-                name, rank = known[key]
-                found.setdefault(name, []).append((rank, index))
+        for heading in candidates:
+            meaning = known.meaning(heading)
+            if meaning is not None and (meaning.role != "column" or _unit_fits(contract.column(meaning.name), heading)):
+                found.setdefault(meaning, []).append((known.rank(heading), index))
                 break
-    named = {name: min(ranked)[1] for name, ranked in found.items()}
+    named = {meaning.name: min(ranked)[1] for meaning, ranked in found.items() if meaning.role == "column"}
     numbered = _numbered_deprivations(block, contract)
     standard = _standard(contract, period, named, numbered)
-    columns = _sent_columns(contract, standard)
+    columns = _sent_columns(contract, form, standard)
     places = {
         column.name: found_at
         for column in columns
         if (found_at := named.get(column.name, numbered.get(column.number_in(standard)))) is not None
     }
+    rates = tuple(
+        PlacedRate(index, known.shown[meaning], rate.part, rate.whole)
+        for meaning, ranked in found.items()
+        if meaning.role == "rate"
+        for rate in [form.checked_rates[int(meaning.name)]]
+        for _, index in ranked
+    )
+    by_code = {meaning.name: min(ranked)[1] for meaning, ranked in found.items() if meaning.role == "code"}
+    idle = [index for meaning, ranked in found.items() if meaning.role == "not_loaded" for _, index in ranked]
+    given = set(places)
+    if form.code_by_column and by_code.keys() == form.code_by_column.headings.keys():
+        given |= {form.code_by_column.code, form.code_by_column.value}
     above = tuple(text for row in top.rows[: block.rows.start] for text in row if text is not None)
     table_factor = unit_line(above) or 1
-    taken = set(places.values())
+    taken = {*places.values(), *by_code.values(), *idle, *(rate.index for rate in rates)}
 
     def factor(index: int) -> int:
         return _factor(block, index) or table_factor
 
     return Layout(
         contract=contract,
+        form=form,
         standard_code=standard,
         placed=tuple(
             Placed(column, places[column.name], _shown(block.labels[places[column.name]]), factor(places[column.name]))
             for column in columns
             if column.name in places
         ),
-        missing=tuple(_missing(contract, columns, places)),
+        rates=rates,
+        by_code=by_code,
+        missing=tuple(_missing(contract, form, columns, given)),
         unknown=tuple(
             (index, _shown(label))
             for index, label in enumerate(block.labels)
@@ -298,17 +353,66 @@ def _shown(label: str | None) -> str:
     return " ".join((label or "").split())
 
 
-def _known_headings(contract: Contract) -> Mapping[str, tuple[str, int]]:
-    """(name of the column, rank of the heading) by heading key."""
-    known: dict[str, tuple[str, int]] = {}
-    for column in contract.columns:
-        for rank, heading in enumerate(column.headings):
-            known.setdefault(heading_key(heading), (column.name, rank))
-    for column in contract.columns:  # a heading as declared goes before the same without its brackets
-        for rank, heading in enumerate(column.headings):
-            for key in parse_heading(heading).keys:
-                known.setdefault(key, (column.name, rank))
-    return known
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a heading says about its column: the column of the contract that it is, the number of the rates to check,
+    the code that it tells, or that it is not loaded."""
+
+    role: Literal["column", "rate", "code", "not_loaded"]
+    name: str
+
+
+class _Known:
+    """The headings of a form. A column's own headings have ranks: where two are there, the first one is meant."""
+
+    def __init__(self, contract: Contract, form: Form) -> None:
+        self._by_key: dict[str, tuple[_Meaning, int]] = {}
+        self._beginnings: list[tuple[str, tuple[_Meaning, int]]] = []
+        self.shown: dict[_Meaning, str] = {}
+        declared = [
+            (heading, _Meaning("column", column.name), rank)
+            for column in contract.columns
+            if not column.derived and column.name in form.columns
+            for rank, heading in enumerate(dict.fromkeys((*form.headings.get(column.name, ()), *column.headings)))
+        ]
+        others = [(rate.headings, _Meaning("rate", str(number))) for number, rate in enumerate(form.checked_rates)]
+        if form.code_by_column:
+            others += [(texts, _Meaning("code", code)) for code, texts in form.code_by_column.headings.items()]
+        others.append((list(form.not_loaded), _Meaning("not_loaded", "")))
+        declared += [(heading, meaning, rank) for texts, meaning in others for rank, heading in enumerate(texts)]
+        for heading, meaning, rank in declared:
+            self.shown.setdefault(meaning, heading)
+            if heading.endswith("…"):
+                self._beginnings.append((heading_key(heading), (meaning, rank)))
+            else:
+                self._by_key.setdefault(heading_key(heading), (meaning, rank))
+        for heading, meaning, rank in declared:  # a heading as declared goes before the same without its brackets
+            if not heading.endswith("…"):
+                for key in parse_heading(heading).keys:
+                    self._by_key.setdefault(key, (meaning, rank))
+
+    def meaning(self, heading: Heading) -> _Meaning | None:
+        """What a heading means here; None for one that is not known."""
+        found = self._found(heading)
+        return found[0] if found else None
+
+    def rank(self, heading: Heading) -> int:
+        """The place of a known heading among those of its column."""
+        found = self._found(heading)
+        if found is None:
+            raise KeyError(heading)
+        return found[1]
+
+    def _found(self, heading: Heading) -> tuple[_Meaning, int] | None:
+        for key in heading.keys:
+            if (found := self._by_key.get(key)) is not None:
+                return found
+        return next((found for start, found in self._beginnings if heading.keys[0].startswith(start)), None)
+
+
+@lru_cache(maxsize=200)
+def _known_headings(contract: Contract, layout: str) -> _Known:
+    return _Known(contract, contract.form(layout))
 
 
 def _unit_fits(column: Column, heading: Heading) -> bool:
@@ -355,14 +459,18 @@ def _standard(
     return max(standards, key=fit, default="")
 
 
-def _sent_columns(contract: Contract, standard: str) -> tuple[Column, ...]:
-    return tuple(column for column in contract.columns_for(standard) if not column.derived)
+def _sent_columns(contract: Contract, form: Form, standard: str) -> tuple[Column, ...]:
+    return tuple(
+        column for column in contract.columns_for(standard) if not column.derived and column.name in form.columns
+    )
 
 
-def _missing(contract: Contract, columns: Iterable[Column], places: Mapping[str, int]) -> Iterable[Column]:
+def _missing(contract: Contract, form: Form, columns: Iterable[Column], given: Collection[str]) -> Iterable[Column]:
     for column in columns:
-        if column.name in places:
+        if column.name in given:
             continue
-        group = next((group for group in contract.one_of if column.name in group), ())
-        if column.required or (group and column.name == group[0] and not any(name in places for name in group)):
+        group = next((group for group in contract.one_of if column.name in group), ()) if not form.id else ()
+        if column.name in form.required or (
+            group and column.name == group[0] and not any(name in given for name in group)
+        ):
             yield column
