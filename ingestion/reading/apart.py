@@ -23,7 +23,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 from ingestion.read import Report, read_file, unreadable
-from ingestion.reading.unreadable import UnreadableFileError
+from ingestion.reading.unreadable import UnreadableFileError, not_opened
 from ingestion.settings import Settings, get_settings
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class ReaderProcess:
         try:
             size_mb = path.stat().st_size / _MIB
         except OSError as error:
-            raise _vanished(error) from error
+            raise not_opened(error) from error
         size_mb = min(size_mb, self.settings.max_file_mb)  # larger is refused unread
         seconds = self.settings.max_read_seconds + size_mb * self.settings.max_read_seconds_per_mb
         memory_mb = self.settings.max_read_memory_mb + size_mb * self.settings.max_read_memory_per_mb
@@ -220,13 +220,6 @@ def _forget_after_fork() -> None:
 
 os.register_at_fork(after_in_child=_forget_after_fork)
 atexit.register(close)
-
-
-def _vanished(error: OSError) -> UnreadableFileError:
-    return UnreadableFileError(
-        f"không mở được tệp ({error.strerror}); lần sau sẽ đọc lại",
-        f"the file cannot be opened ({error.strerror}); it is read again next time",
-    )
 
 
 def _overtime(seconds: float) -> UnreadableFileError:

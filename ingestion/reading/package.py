@@ -1,48 +1,40 @@
 """The zipped parts of a workbook, looked through before it is expanded.
 
-Two things are wanted of them: that nothing expands beyond the limits, and what the native reader does not tell: cells
-that hold an error or a formula without a value, which it takes for blank, and numbers shown as percent.
+Wanted of them: that nothing expands beyond the limits, and what the native reader does not tell (`Marks`).
+Nothing in a workbook is run or followed: of links to other files, embedded objects and macros only the values that the
+sender's program left in the cells are read.
 """
 
-import io
 import re
 import xml.parsers.expat
 import zipfile
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from html import unescape
 
+from ingestion.reading.binary_workbook import (
+    PERCENT_FORMATS,
+    look_through_xlsb_sheet,
+    xlsb_percent_styles,
+    xlsb_sheets,
+)
+from ingestion.reading.container import ZIP_ERRORS, open_zip
+from ingestion.reading.marks import Marks
 from ingestion.reading.sheet import Broken
-from ingestion.reading.unreadable import UnreadableFileError, damaged, locked, too_many_cells, unsupported
+from ingestion.reading.unreadable import damaged, locked, too_many_cells, too_many_merged, too_many_sheets, unsupported
 from ingestion.settings import Settings
 
 _BYTES_PER_CHUNK = 1 << 20
-
-
-@dataclass
-class Marks:
-    """What the native reader does not tell of a sheet. Rows and columns counted from 0 at A1."""
-
-    broken: list[Broken] = field(default_factory=list)
-    percent: list[tuple[int, int]] = field(default_factory=list)
+_BYTES_PER_TAG = 4 << 20  # longer is no tag that a program wrote
+_BYTES_PER_HEAD = 1 << 16
+_MOST_STYLES = 65_536  # of Excel itself
 
 
 def look_through(content: bytes, settings: Settings) -> dict[str, Marks]:
     """Marks by sheet name of a zipped workbook. Raises UnreadableFileError for what is none, or breaks a limit."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-            expanded = sum(entry.file_size for entry in entries)
-            if expanded > settings.max_zip_ratio * len(content):
-                ratio, limit = expanded // len(content), settings.max_zip_ratio
-                raise UnreadableFileError(
-                    f"tệp nén giải ra gấp {ratio} lần, quá giới hạn {limit} lần",
-                    f"the file expands {ratio} times, over the limit of {limit}",
-                )
-            if any(entry.flag_bits & 0x1 for entry in entries):
-                raise locked()
-            names = {entry.filename for entry in entries}
+        with open_zip(content, settings) as archive:
+            names = set(archive.namelist())
+            _refuse_entities(archive)
             if "xl/workbook.xml" in names:
                 return _look_through_xlsx(archive, names, settings)
             if "xl/workbook.bin" in names:
@@ -50,11 +42,18 @@ def look_through(content: bytes, settings: Settings) -> dict[str, Marks]:
             if "content.xml" in names and "mimetype" in names and b"spreadsheet" in archive.read("mimetype"):
                 return _look_through_ods(archive, names, settings)
             raise unsupported("Word" if any(name.startswith("word/") for name in names) else "ZIP")
-    except _ZIP_ERRORS as error:
+    except ZIP_ERRORS as error:
         raise damaged(str(error)) from error
 
 
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, KeyError, OSError, ValueError)
+def _refuse_entities(archive: zipfile.ZipFile) -> None:
+    """No workbook declares types or entities of XML, but those that make a small file large, or read another."""
+    for entry in archive.infolist():
+        if entry.filename.endswith((".xml", ".rels", ".vml")):
+            with archive.open(entry) as stream:
+                head = stream.read(_BYTES_PER_HEAD).replace(b"\0", b"")  # in UTF-16 as well
+            if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
+                raise damaged("có khai báo thực thể XML", "it declares an XML entity")
 
 
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")
@@ -81,22 +80,31 @@ def _look_through_xlsx(archive: zipfile.ZipFile, names: set[str], settings: Sett
     if "xl/sharedStrings.xml" in names:
         _read_through(archive, "xl/sharedStrings.xml")
     percent = _percent_styles(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else frozenset()
-    return {name: _look_through_sheet(archive, part, percent, settings) for name, part in _xlsx_parts(archive)}
+    sheets = [
+        (sheet.get("name", ""), next((value for key, value in sheet.items() if key.endswith(":id")), ""))
+        for sheet in map(_attributes, _SHEET.findall(archive.read("xl/workbook.xml")))
+    ]
+    return {
+        name: _look_through_sheet(archive, part, percent, settings)
+        for name, part in _parts(archive, "xl/_rels/workbook.xml.rels", sheets, settings)
+    }
 
 
 def _percent_styles(styles: bytes) -> frozenset[bytes]:
     """Numbers of the cell styles that show a number as percent."""
-    formats = {b"9", b"10"}
-    for tag in _NUMBER_FORMAT.findall(styles):
-        named = _attributes(tag)
+    formats = {str(number).encode() for number in PERCENT_FORMATS}
+    for tag in _NUMBER_FORMAT.finditer(styles):
+        named = _attributes(tag[1])
         if "%" in named.get("formatCode", ""):
             formats.add(named.get("numFmtId", "").encode())
+    found = set()
     cell_styles = _CELL_STYLES.search(styles)
-    return frozenset(
-        str(index).encode()
-        for index, number in enumerate(_STYLE_FORMAT.findall(cell_styles[0]) if cell_styles else ())
-        if number in formats
-    )
+    for index, style in enumerate(_STYLE_FORMAT.finditer(cell_styles[0]) if cell_styles else ()):
+        if index == _MOST_STYLES:
+            raise damaged(f"có hơn {_MOST_STYLES} kiểu ô", f"it has more than {_MOST_STYLES} cell styles")
+        if style[1] in formats:
+            found.add(str(index).encode())
+    return frozenset(found)
 
 
 def _read_through(archive: zipfile.ZipFile, name: str) -> None:
@@ -106,21 +114,19 @@ def _read_through(archive: zipfile.ZipFile, name: str) -> None:
             pass
 
 
-def _xlsx_parts(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
-    """(sheet name, name of the entry) of each worksheet."""
+def _parts(
+    archive: zipfile.ZipFile, relationships: str, sheets: list[tuple[str, str]], settings: Settings
+) -> list[tuple[str, str]]:
+    """(sheet name, name of the entry) of each worksheet; `sheets` are names with ids of relationships."""
+    if len(sheets) > settings.max_sheets:
+        raise too_many_sheets(len(sheets), settings.max_sheets)
     targets = {}
-    for tag in _RELATIONSHIP.findall(archive.read("xl/_rels/workbook.xml.rels")):
-        relationship = _attributes(tag)
+    for tag in _RELATIONSHIP.finditer(archive.read(relationships)):
+        relationship = _attributes(tag[1])
         if relationship.get("Type", "").endswith("/worksheet"):
             target = relationship.get("Target", "")
-            targets[relationship.get("Id")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-    parts = []
-    for tag in _SHEET.findall(archive.read("xl/workbook.xml")):
-        sheet = _attributes(tag)
-        reference = next((value for key, value in sheet.items() if key.endswith(":id")), None)
-        if reference in targets:
-            parts.append((sheet.get("name", ""), targets[reference]))
-    return parts
+            targets[relationship.get("Id", "")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    return [(name, targets[reference]) for name, reference in sheets if reference in targets]
 
 
 def _attributes(tag: bytes) -> dict[str, str]:
@@ -133,6 +139,7 @@ def _attributes(tag: bytes) -> dict[str, str]:
 def _look_through_sheet(archive: zipfile.ZipFile, part: str, percent: frozenset[bytes], settings: Settings) -> Marks:
     marks = Marks()
     last_row, wide, dimension, prefix = 0, False, None, b"<"
+    merged = 0
     pieces_looked_through = 8  # for a far column; a larger sheet hides none behind a false dimension
     for position, piece in enumerate(_cell_pieces(archive, part)):
         if position == 0:
@@ -146,6 +153,9 @@ def _look_through_sheet(archive: zipfile.ZipFile, part: str, percent: frozenset[
         # Single bytes are found much faster than tags: an error begins with #, and no other tag of a row has an f.
         if (b"#" in piece and b't="e"' in piece) or (b"f" in piece and prefix + b"f" in piece):
             marks.broken.extend(_broken_cells(piece))
+        merged += piece.count(b"mergeCell ")
+        if merged > settings.max_merged:
+            raise too_many_merged(merged, settings.max_merged)
         if percent:
             marks.percent.extend(_percent_cells(piece, percent))
     rows, columns = dimension or (last_row, 0)
@@ -167,7 +177,11 @@ def _cell_pieces(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
         while chunk := stream.read(_BYTES_PER_CHUNK):
             chunk = rest + chunk
             cut = chunk.rfind(b"c>") + 2
+            if cut == 1:  # no cell ends here: behind the cells
+                cut = chunk.rfind(b">") + 1
             rest = chunk[cut:]
+            if len(rest) > _BYTES_PER_TAG:
+                raise damaged("XML của trang tính không có cấu trúc", "the XML of a sheet has no structure")
             yield chunk[:cut]
     yield rest
 
@@ -199,22 +213,21 @@ def _column_index(letters: bytes) -> int:
 
 
 def _look_through_xlsb(archive: zipfile.ZipFile, names: set[str], settings: Settings) -> dict[str, Marks]:
-    for name in sorted(names):
-        if name.startswith("xl/") and name.endswith(".bin"):
-            with archive.open(name) as stream:
-                head = stream.read(_BYTES_PER_CHUNK)
+    for name in ("xl/sharedStrings.bin", "xl/styles.bin"):
+        if name in names:
             _read_through(archive, name)
-            if name.startswith("xl/worksheets/") and 0 <= (start := head.find(b"\x94\x01\x10")) < 4096:
-                bounds = [int.from_bytes(head[start + 3 + 4 * n : start + 7 + 4 * n], "little") for n in range(4)]
-                if (cells := (bounds[1] + 1) * (bounds[3] - bounds[2] + 1)) > settings.max_cells:
-                    raise too_many_cells(cells, settings.max_cells)
-    return {}
+    percent = xlsb_percent_styles(archive.read("xl/styles.bin")) if "xl/styles.bin" in names else frozenset()
+    sheets = xlsb_sheets(archive.read("xl/workbook.bin"))
+    return {
+        name: look_through_xlsb_sheet(archive.read(part), percent, settings)
+        for name, part in _parts(archive, "xl/_rels/workbook.bin.rels", sheets, settings)
+    }
 
 
 def _look_through_ods(archive: zipfile.ZipFile, names: set[str], settings: Settings) -> dict[str, Marks]:
     if "META-INF/manifest.xml" in names and b"manifest:encryption-data" in archive.read("META-INF/manifest.xml"):
         raise locked()
-    sheets = _OdsSheets(settings.max_cells)
+    sheets = _OdsSheets(settings)
     try:
         with archive.open("content.xml") as stream:
             while chunk := stream.read(_BYTES_PER_CHUNK):
@@ -228,27 +241,32 @@ def _look_through_ods(archive: zipfile.ZipFile, names: set[str], settings: Setti
 class _OdsSheets:
     """Counts the cells of an OpenDocument, where one may stand for many, before they are expanded."""
 
-    def __init__(self, max_cells: int) -> None:
-        self.max_cells = max_cells
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.marks: dict[str, Marks] = {}
         self.here = Marks()
+        self.sheet_count = 0
         self.row = self.column = self.last_row = self.last_column = self.row_repeat = 0
         self.row_is_filled = False
         self.parser = xml.parsers.expat.ParserCreate()
         self.parser.StartElementHandler = self.start
         self.parser.EndElementHandler = self.end
-        self.parser.EntityDeclHandler = self.refuse_entity
+        self.parser.StartDoctypeDeclHandler = self.refuse_declaration
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "table:table":
             self.row = self.column = self.last_row = self.last_column = 0
             self.here = self.marks.setdefault(attributes.get("table:name", ""), Marks())
+            self.sheet_count += 1
+            if self.sheet_count > self.settings.max_sheets:
+                raise too_many_sheets(self.sheet_count, self.settings.max_sheets)
         elif name == "table:table-row":
             self.column, self.row_is_filled = 0, False
             self.row_repeat = int(attributes.get("table:number-rows-repeated", "1"))
         elif name in ("table:table-cell", "table:covered-table-cell"):
             first = self.column
             self.column += int(attributes.get("table:number-columns-repeated", "1"))
+            self.merge(first, attributes)
             if kind := attributes.get("office:value-type"):
                 self.row_is_filled, self.last_column = True, max(self.last_column, self.column)
                 if kind == "percentage" and self.row_repeat == 1:
@@ -260,8 +278,16 @@ class _OdsSheets:
         if name == "table:table-row":
             self.row += self.row_repeat
             self.last_row = self.row if self.row_is_filled else self.last_row
-            if (cells := self.last_row * self.last_column) > self.max_cells:
-                raise too_many_cells(cells, self.max_cells)
+            if (cells := self.last_row * self.last_column) > self.settings.max_cells:
+                raise too_many_cells(cells, self.settings.max_cells)
 
-    def refuse_entity(self, *_arguments: object) -> None:
+    def merge(self, column: int, attributes: dict[str, str]) -> None:
+        columns = int(attributes.get("table:number-columns-spanned", "1"))
+        rows = int(attributes.get("table:number-rows-spanned", "1"))
+        if columns > 1 or rows > 1:
+            self.here.merged.append(((self.row, column), (self.row + rows - 1, column + columns - 1)))
+            if len(self.here.merged) > self.settings.max_merged:
+                raise too_many_merged(len(self.here.merged), self.settings.max_merged)
+
+    def refuse_declaration(self, *_arguments: object) -> None:
         raise damaged("có khai báo thực thể XML", "it declares an XML entity")

@@ -5,19 +5,28 @@ Nothing here knows a data set. A file that is damaged, locked, of another format
 """
 
 import io
-import subprocess
-import sys
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
-from ingestion.reading.package import Marks, look_through
+from ingestion.reading.binary_workbook import look_through_xls, ole_streams
+from ingestion.reading.marks import Marks
+from ingestion.reading.package import look_through
 from ingestion.reading.sheet import Broken, Cells, Sheet, typed_columns
 from ingestion.reading.text_file import read_text_file
-from ingestion.reading.unreadable import UnreadableFileError, damaged, locked, too_many_cells, unsupported
+from ingestion.reading.unreadable import (
+    UnreadableFileError,
+    damaged,
+    locked,
+    not_opened,
+    too_many_cells,
+    too_many_sheets,
+    unsupported,
+)
 from ingestion.settings import Settings
 
 _MIB = 1 << 20
@@ -25,26 +34,39 @@ _MIB = 1 << 20
 
 def read_sheets(path: Path, settings: Settings) -> list[Sheet]:
     """All sheets of a file, in its order. Raises UnreadableFileError."""
-    size = path.stat().st_size
-    if size == 0:
-        raise UnreadableFileError("tệp rỗng (0 byte)", "the file is empty (0 bytes)")
-    if size > settings.max_file_mb * _MIB:
-        raise UnreadableFileError(
-            f"tệp lớn {size / _MIB:.0f} MiB, quá giới hạn {settings.max_file_mb} MiB",
-            f"the file is {size / _MIB:.0f} MiB, over the limit of {settings.max_file_mb} MiB",
-        )
-    content = path.read_bytes()
+    content = _content(path, settings)
     if content.startswith(b"PK\x03\x04"):
-        marks = look_through(content, settings)
-        if b"xl/workbook.bin" in content:
-            _try_apart(content)
-        return _read_calamine(content, settings, marks)
+        return _read_calamine(content, settings, look_through(content, settings))
     if content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return _read_ole(content, settings)
     for magic, name in _OTHER_FORMATS:
         if content.startswith(magic):
             raise unsupported(name)
     return read_text_file(content, settings)
+
+
+def _content(path: Path, settings: Settings) -> bytes:
+    """The bytes of a file, which nobody changes meanwhile."""
+    try:
+        with path.open("rb") as file:
+            before = os.fstat(file.fileno())
+            if before.st_size > settings.max_file_mb * _MIB:
+                raise UnreadableFileError(
+                    f"tệp lớn {before.st_size / _MIB:.0f} MiB, quá giới hạn {settings.max_file_mb} MiB",
+                    f"the file is {before.st_size / _MIB:.0f} MiB, over the limit of {settings.max_file_mb} MiB",
+                )
+            content = file.read(before.st_size + 1)
+            after = os.fstat(file.fileno())
+    except OSError as error:
+        raise not_opened(error) from error
+    if len(content) != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise UnreadableFileError(
+            "tệp bị thay đổi trong khi đọc; lần sau sẽ đọc lại",
+            "the file changed while it was read; it is read again next time",
+        )
+    if not content:
+        raise UnreadableFileError("tệp rỗng (0 byte)", "the file is empty (0 bytes)")
+    return content
 
 
 _OTHER_FORMATS = (
@@ -69,59 +91,33 @@ def _read_ole(content: bytes, settings: Settings) -> list[Sheet]:
         raise unsupported("Word")
     if not any(name.encode("utf-16-le") in content for name in ("Workbook", "Book")):
         raise unsupported("OLE")
-    _try_apart(content)
-    return _read_calamine(content, settings, {})
+    streams = ole_streams(content)
+    workbook = streams.get("Workbook") or streams.get("Book")
+    if workbook is None:
+        raise unsupported("OLE")
+    return _read_calamine(content, settings, look_through_xls(workbook, settings))
 
 
-# A binary workbook says nowhere reliably how large it is, and the native reader ends the process when it believes a
-# damaged one. So it is tried in a process of its own first, with limits of time and memory.
-_TRIAL = """
-import io, resource, sys
-limit = int(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-from python_calamine import CalamineError, CalamineWorkbook
-try:
-    with CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read())) as workbook:
-        for name in workbook.sheet_names:
-            workbook.get_sheet_by_name(name)
-except (CalamineError, OSError, ValueError):
-    pass  # told by the reading itself
-"""
-_TRIAL_BYTES = 4 << 30
-_TRIAL_SECONDS = 120
-
-
-def _try_apart(content: bytes) -> None:
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _TRIAL, str(_TRIAL_BYTES)],
-            input=content,
-            capture_output=True,
-            timeout=_TRIAL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise damaged(
-            f"đọc quá {_TRIAL_SECONDS} giây chưa xong", f"not read within {_TRIAL_SECONDS} seconds"
-        ) from error
-    if done.returncode != 0:
-        raise damaged("không đọc được bảng tính", "the workbook cannot be read")
-
-
-def _read_calamine(content: bytes, settings: Settings, marks: Mapping[str, Marks]) -> list[Sheet]:
+def _read_calamine(content: bytes, settings: Settings, marks: Mapping[str, Marks] | Sequence[Marks]) -> list[Sheet]:
+    """The sheets as the native reader gives them, with the marks that belong to them, by name or in their order."""
     sheets = []
+    whole = 0
     try:
         with CalamineWorkbook.from_filelike(io.BytesIO(content)) as workbook:
+            names = [metadata.name for metadata in workbook.sheets_metadata]
+            if len(names) > settings.max_sheets:
+                raise too_many_sheets(len(names), settings.max_sheets)
+            if not isinstance(marks, Mapping):
+                marks = dict(zip(names, marks, strict=True))
             for metadata in workbook.sheets_metadata:
                 if metadata.typ != SheetTypeEnum.WorkSheet:
                     continue
                 sheet = workbook.get_sheet_by_name(metadata.name)
                 if sheet.start is None or sheet.end is None:
                     continue
-                cells = (sheet.end[0] + 1) * (sheet.end[1] - sheet.start[1] + 1)
-                if cells > settings.max_cells:
-                    raise too_many_cells(cells, settings.max_cells)
+                whole += (sheet.end[0] + 1) * (sheet.end[1] - sheet.start[1] + 1)
+                if whole > settings.max_cells:
+                    raise too_many_cells(whole, settings.max_cells)
                 first_column = sheet.start[1]
                 columns = typed_columns(sheet.iter_rows(), sheet.end[1] - first_column + 1)
                 height = columns[0].height
@@ -134,7 +130,7 @@ def _read_calamine(content: bytes, settings: Settings, marks: Mapping[str, Marks
                         row_numbers=pl.int_range(1, height + 1, dtype=pl.Int32, eager=True),
                         first_column=first_column,
                         hidden=metadata.visible != SheetVisibleEnum.Visible,
-                        merged=sheet.merged_cell_ranges or (),
+                        merged=sheet.merged_cell_ranges or marked.merged,
                         broken=[Broken(cell.row, cell.column - first_column, cell.text) for cell in marked.broken],
                     )
                 )
