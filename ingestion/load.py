@@ -1,6 +1,8 @@
 """Load: the rows of one report into `raw`, by COPY, within the caller's transaction."""
 
+import hashlib
 import io
+import json
 
 import polars as pl
 import sqlalchemy as sa
@@ -44,6 +46,29 @@ def load_report(connection: sa.Connection, submission_id: int, report: Report) -
     copy_frame(connection, "raw", "column_position", report.positions.select(owner, pl.all()))
 
 
+def content_sha256(report: Report) -> str:
+    """SHA-256 (hex) of what was read of a report, whatever the bytes and the names of its file and sheets.
+
+    Two reports alike in it would be loaded alike, cell for cell at the same addresses, with the same findings.
+    """
+    number_of = {name: str(number) for number, name in enumerate(report.sheet_names)}
+    digest = hashlib.sha256()
+    facts = [report.dataset, report.standard_code, report.layout, report.contract_version]
+    digest.update(json.dumps(facts).encode())
+    for finding in report.findings:
+        place = [number_of.get(finding.sheet_name or ""), finding.row_number, finding.cell, finding.value]
+        digest.update(json.dumps([finding.rule, finding.message_vi, *place]).encode())
+    for frame in (report.rows, report.unread, report.positions):
+        plain = frame.with_columns(
+            pl.col("sheet_name").replace(number_of),
+            pl.col(pl.Decimal).cast(pl.String).str.replace(r"(\.\d*?)0+$", "$1").str.strip_suffix("."),
+        )
+        digest.update(json.dumps(plain.columns).encode())
+        for part in plain.iter_slices(_ROWS_PER_WRITE):
+            digest.update(_copied_text(part))
+    return digest.hexdigest()
+
+
 def copy_frame(connection: sa.Connection, schema: str, table: str, frame: pl.DataFrame) -> None:
     """COPY a frame into the table's columns of the same names. Lists become arrays, null stays apart from ''."""
     if frame.is_empty():
@@ -54,13 +79,18 @@ def copy_frame(connection: sa.Connection, schema: str, table: str, frame: pl.Dat
     driver = connection.connection.driver_connection
     if driver is None:
         raise sa.exc.InvalidRequestError("the connection is closed")
-    written = [_array_literal(name) for name, kind in frame.schema.items() if kind == pl.List]
-    written.append(pl.col(pl.Boolean).cast(pl.UInt8))  # 1 and 0 are read as well as true and false, and much shorter
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
         for part in frame.iter_slices(_ROWS_PER_WRITE):
-            buffer = io.BytesIO()
-            part.with_columns(written).write_csv(buffer, include_header=False)
-            copy.write(buffer.getbuffer())
+            copy.write(_copied_text(part))
+
+
+def _copied_text(frame: pl.DataFrame) -> memoryview:
+    """A frame as COPY reads it: null is nothing, an empty text `""`."""
+    written = [_array_literal(name) for name, kind in frame.schema.items() if kind == pl.List]
+    written.append(pl.col(pl.Boolean).cast(pl.UInt8))  # 1 and 0 are read as well as true and false, and much shorter
+    buffer = io.BytesIO()
+    frame.with_columns(written).write_csv(buffer, include_header=False)
+    return buffer.getbuffer()
 
 
 def _array_literal(name: str) -> pl.Expr:

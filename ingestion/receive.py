@@ -6,23 +6,33 @@ not at all, and running again after a kill at any moment gives the same result.
 """
 
 import hashlib
+import io
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
-from ingestion.load import load_report
+from ingestion.load import content_sha256, load_report
 from ingestion.ops import Submission, now
 from ingestion.period import Period
 from ingestion.place import province_of_senders
-from ingestion.read import Report, read_file
+from ingestion.read import Report, unreadable
+from ingestion.reading.apart import read_file_apart
+from ingestion.reading.container import members
+from ingestion.reading.unreadable import UnreadableFileError
 from ingestion.settings import Settings, code_version
 
 _CHUNK_BYTES = 1 << 20
+_UNKNOWN_BYTES = ""  # instead of a SHA-256: the file changed while it was copied
 # Left behind by Office, desktops and transfers in progress; never a report.
 _NOT_REPORTS = ("~$", ".")
 _NOT_REPORT_SUFFIXES = (".part", ".tmp", ".crdownload", ".filepart")
@@ -78,18 +88,53 @@ def _is_report(name: str) -> bool:
     return not (lower.startswith(_NOT_REPORTS) or lower.endswith(_NOT_REPORT_SUFFIXES) or lower in _NOT_REPORT_NAMES)
 
 
+class FileChangedError(UnreadableFileError):
+    """The file changed or vanished while it was copied: what came is not what its sender means to send."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "tệp thay đổi trong khi đang được nhận (có thể đang được chép vào); lần sau sẽ nhận lại",
+            "the file changed while it was received (it may still be on its way); it is received again next time",
+        )
+
+
 def archive(path: Path, archive_dir: Path) -> tuple[str, Path]:
-    """Keep the bytes of `path` for ever, the same bytes once; gives their SHA-256 (hex) and the archived file."""
+    """Keep the bytes of `path` for ever, the same bytes once; gives their SHA-256 (hex) and the archived file.
+
+    Raises FileChangedError, and keeps nothing, when the file changes meanwhile.
+    """
+    try:
+        before = _state(path)
+        with path.open("rb") as source:
+            kept = _keep(source, archive_dir, lambda: _state(path) == before)
+    except FileNotFoundError as error:
+        raise FileChangedError from error
+    return kept
+
+
+def archive_bytes(content: bytes, archive_dir: Path) -> tuple[str, Path]:
+    """As `archive`, for what stands in no file of its own: a member of a zip archive."""
+    return _keep(io.BytesIO(content), archive_dir, lambda: True)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _keep(source: BinaryIO, archive_dir: Path, is_whole: Callable[[], bool]) -> tuple[str, Path]:
     archive_dir.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=archive_dir, prefix=".incoming-")
     digest = hashlib.sha256()
     try:
-        with os.fdopen(descriptor, "wb") as target, path.open("rb") as source:
+        with os.fdopen(descriptor, "wb") as target:
             while chunk := source.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 target.write(chunk)
             target.flush()
             os.fsync(target.fileno())
+        if not is_whole():
+            raise FileChangedError
         Path(temporary).chmod(0o440)
         sha256 = digest.hexdigest()
         kept = archive_dir / sha256[:2] / sha256
@@ -126,36 +171,77 @@ def receive_file(
     """Archive, read and load one file; one receipt per report found in it (one also for a file without a report).
 
     Communes that an agency names are looked up in the province of the settings, else in that of the `senders` known.
+    The files in a zip archive are received as files of their own, `<archive>/<name in it>`, all in one transaction.
 
-    The same bytes from the same sender for the same period are duplicates of what they were the first time: one
-    duplicate submission per earlier one and file name is noted, and nothing else changes. Only a file of which
-    something was rejected unread is read again: a period may have ended since, a contract may have learnt its layout.
+    The same bytes from the same sender for the same period are duplicates of what they were the first time, and so is
+    a report that says just what the latest revision said: one duplicate submission per earlier one and file name is
+    noted, and nothing else changes. Only a file of which something was rejected unread is read again: a period may have
+    ended since, a contract may have learnt its layout.
     """
-    sha256, kept = archive(file.path, settings.archive_dir)
+    try:
+        sha256, kept = archive(file.path, settings.archive_dir)
+    except FileChangedError as error:
+        with _receiving(engine, file) as connection:
+            return [_note_unarchived(connection, file, unreadable(file.period_code, error))]
+    province = settings.province or _province(file, senders)
+    with _receiving(engine, file) as connection:
+        try:
+            packed = members(kept, settings)
+        except UnreadableFileError as error:
+            refused = [unreadable(file.period_code, error)]
+            return _receive(connection, file, sha256, lambda: refused)
+        if packed is None:
+            return _receive(connection, file, sha256, lambda: _read(file, kept, province))
+        receipts = []
+        for member in packed:
+            if _is_report(member.name.rpartition("/")[2]):
+                sha256, kept = archive_bytes(member.content, settings.archive_dir)
+                inner = replace(file, path=kept, file_name=f"{file.file_name}/{member.name}")
+                receipts += _receive(connection, inner, sha256, partial(_read, inner, kept, province))
+        return receipts
+
+
+@contextmanager
+def _receiving(engine: sa.Engine, file: IncomingFile) -> Iterator[sa.Connection]:
+    """One transaction. One receiver per sender at a time: revisions are numbered, and duplicates told, without a
+    race."""
     with engine.begin() as connection:
-        # One receiver per sender at a time: revisions are numbered, and duplicates told, without a race.
         connection.execute(
             sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"receive {file.sender_code}", 0)))
         )
-        earlier = _earlier_submissions(connection, file, sha256)
-        if earlier and all(row.revision for row in earlier):
-            return [_note_duplicate(connection, file, sha256, row) for row in earlier]
-        reports = read_file(
-            kept,
-            sender_code=file.sender_code,
-            period_code=file.period_code,
-            province=settings.province or _province(file, senders),
+        yield connection
+
+
+def _read(file: IncomingFile, kept: Path, province: str | None) -> list[Report]:
+    return read_file_apart(kept, sender_code=file.sender_code, period_code=file.period_code, province=province)
+
+
+def _receive(
+    connection: sa.Connection, file: IncomingFile, sha256: str, read: Callable[[], list[Report]]
+) -> list[Receipt]:
+    earlier = _earlier_submissions(connection, file, sha256)
+    known = {(row.dataset, row.sheet_name): row for row in earlier}
+    settled = {key: row for key, row in known.items() if _is_loaded(row)}
+    if known and not any(row.status_code == "rejected" and not _is_loaded(row) for row in known.values()):
+        return [_note_duplicate(connection, file, sha256, row.sheet_name, row) for row in (settled or known).values()]
+    receipts = []
+    for report in read():
+        key = report.dataset, _sheets(report)
+        if key in settled or (key in known and report.is_rejected):
+            receipts.append(_note_duplicate(connection, file, sha256, _sheets(report), known[key]))
+            continue
+        replaced = [] if report.is_rejected else _rejected_unread(connection, file, sha256, report)
+        if replaced and _came_after(connection, file, report, min(row.received_at for row in replaced)):
+            # It was corrected before we could read it: too late to count.
+            receipts.append(Receipt(replaced[0].submission_id, report.dataset, "superseded", 0))
+        else:
+            receipts.append(_load(connection, file, sha256, report))
+        connection.execute(
+            sa.update(Submission)
+            .where(Submission.submission_id.in_([row.submission_id for row in replaced]))
+            .values(status_code="superseded")
         )
-        known = {(row.dataset, row.sheet_name): row for row in earlier if row.revision or row.status_code == "rejected"}
-        receipts = []
-        for report in reports:
-            same = known.get((report.dataset, _sheets(report)))
-            if same is not None and (same.revision or report.is_rejected):
-                receipts.append(_note_duplicate(connection, file, sha256, same))
-            else:
-                receipts.append(_load(connection, file, sha256, report))
-                _supersede_rejected(connection, report, earlier)
-        return receipts
+    return receipts
 
 
 def _province(file: IncomingFile, senders: Iterable[str]) -> str | None:
@@ -170,32 +256,101 @@ def _sheets(report: Report) -> str:
     return " | ".join(report.sheet_names)
 
 
-def _supersede_rejected(connection: sa.Connection, report: Report, earlier: list[sa.Row[tuple[Submission]]]) -> None:
-    """What was rejected unread and is read now stands in history only."""
-    replaced = [row.submission_id for row in earlier if not row.revision and row.sheet_name in report.sheet_names]
-    if replaced and not report.is_rejected:
-        connection.execute(
-            sa.update(Submission).where(Submission.submission_id.in_(replaced)).values(status_code="superseded")
-        )
+Earlier = sa.Row[tuple[Submission]]
 
 
-def _earlier_submissions(connection: sa.Connection, file: IncomingFile, sha256: str) -> list[sa.Row[tuple[Submission]]]:
+def _is_loaded(row: Earlier) -> bool:
+    """Whether the report was loaded, or said what another says that was."""
+    return row.revision is not None or row.status_code == "duplicate"
+
+
+def _earlier_submissions(connection: sa.Connection, file: IncomingFile, sha256: str) -> list[Earlier]:
+    """What these bytes were before, from this sender for this period; of a repetition of the bytes, the original."""
+    original = aliased(Submission)
     return list(
         connection.execute(
             sa.select(Submission.__table__)
+            .outerjoin(original, Submission.duplicate_of == original.submission_id)
             .where(
                 Submission.sender_code == file.sender_code,
                 Submission.period_code == file.period_code,
                 Submission.sha256 == sha256,
-                Submission.status_code != "duplicate",
+                original.sha256.is_distinct_from(Submission.sha256),
             )
             .order_by(Submission.submission_id)
         )
     )
 
 
+def _rejected_unread(connection: sa.Connection, file: IncomingFile, sha256: str, report: Report) -> list[Earlier]:
+    """What was rejected unread and is read now: these bytes, or this file when it was still on its way."""
+    return list(
+        connection.execute(
+            sa.select(Submission.__table__)
+            .where(
+                Submission.sender_code == file.sender_code,
+                Submission.period_code == file.period_code,
+                Submission.status_code.in_(("rejected", "superseded")),
+                Submission.revision.is_(None),
+                sa.or_(
+                    sa.and_(
+                        Submission.sha256 == sha256,
+                        Submission.sheet_name.in_(["", _sheets(report), *report.sheet_names]),
+                    ),
+                    sa.and_(Submission.sha256 == _UNKNOWN_BYTES, Submission.file_name == file.file_name),
+                ),
+            )
+            .order_by(Submission.submission_id)
+        )
+    )
+
+
+def _same_report(file: IncomingFile, report: Report) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        Submission.sender_code == file.sender_code,
+        Submission.dataset == report.dataset,
+        Submission.period_code == file.period_code,
+        Submission.standard_code == report.standard_code,
+    )
+
+
+def _came_after(connection: sa.Connection, file: IncomingFile, report: Report, instant: datetime) -> bool:
+    """Whether a revision of this report was received after an instant."""
+    statement = sa.select(sa.func.count()).where(
+        *_same_report(file, report), Submission.revision.is_not(None), Submission.received_at > instant
+    )
+    return connection.execute(statement).scalar_one() > 0
+
+
+def _note_unarchived(connection: sa.Connection, file: IncomingFile, report: Report) -> Receipt:
+    """Tell that a file came of which there are no bytes to keep; once per file, with the last time it was tried."""
+    statement = (
+        sa.update(Submission)
+        .where(
+            Submission.sender_code == file.sender_code,
+            Submission.period_code == file.period_code,
+            Submission.file_name == file.file_name,
+            Submission.sha256 == _UNKNOWN_BYTES,
+            Submission.status_code == "rejected",
+        )
+        .values(received_at=(instant := now()), answered_at=instant)
+        .returning(Submission.submission_id)
+    )
+    submission_id = connection.execute(statement).scalar()
+    if submission_id is not None:
+        return Receipt(submission_id, None, "rejected", 0)
+    receipt = _load(connection, file, _UNKNOWN_BYTES, report)
+    # There is nothing to mark: no answer is due.
+    connection.execute(
+        sa.update(Submission)
+        .where(Submission.submission_id == receipt.submission_id)
+        .values(answered_at=Submission.received_at)
+    )
+    return receipt
+
+
 def _note_duplicate(
-    connection: sa.Connection, file: IncomingFile, sha256: str, earlier: sa.Row[tuple[Submission]]
+    connection: sa.Connection, file: IncomingFile, sha256: str, sheet_name: str, earlier: Earlier
 ) -> Receipt:
     values = {
         "sender_code": file.sender_code,
@@ -205,11 +360,12 @@ def _note_duplicate(
         "standard_code": earlier.standard_code,
         "sha256": sha256,
         "file_name": file.file_name,
-        "sheet_name": earlier.sheet_name,
+        "sheet_name": sheet_name,
         "received_at": now(),
         "status_code": "duplicate",
-        "duplicate_of": earlier.submission_id,
+        "duplicate_of": earlier.duplicate_of or earlier.submission_id,
         "row_count": earlier.row_count,
+        "content_sha256": earlier.content_sha256,
         "code_version": code_version(),
     }
     # A file that stays in the inbox is seen every night: it is noted once, with the last time it was seen.
@@ -219,7 +375,7 @@ def _note_duplicate(
         .on_conflict_do_update(
             index_elements=["duplicate_of", "file_name"],
             index_where=sa.text("status_code = 'duplicate'"),
-            set_={"received_at": values["received_at"]},
+            set_={name: values[name] for name in ("received_at", "sha256", "sheet_name")},
         )
         .returning(Submission.submission_id)
     )
@@ -228,17 +384,19 @@ def _note_duplicate(
 
 
 def _load(connection: sa.Connection, file: IncomingFile, sha256: str, report: Report) -> Receipt:
-    revision = None
+    """Load a report as the next revision; one that says what the latest says is a duplicate of it."""
+    revision, content = None, None
     if not report.is_rejected:
+        content = content_sha256(report)
         latest = connection.execute(
-            sa.select(sa.func.max(Submission.revision)).where(
-                Submission.sender_code == file.sender_code,
-                Submission.dataset == report.dataset,
-                Submission.period_code == file.period_code,
-                Submission.standard_code == report.standard_code,
-            )
-        ).scalar_one()
-        revision = (latest or 0) + 1
+            sa.select(Submission.__table__)
+            .where(*_same_report(file, report), Submission.revision.is_not(None))
+            .order_by(Submission.revision.desc())
+            .limit(1)
+        ).one_or_none()
+        if latest is not None and latest.content_sha256 == content:
+            return _note_duplicate(connection, file, sha256, _sheets(report), latest)
+        revision = 1 if latest is None else latest.revision + 1
     status = "rejected" if report.is_rejected else "received"
     submission_id = connection.execute(
         sa.insert(Submission)
@@ -255,6 +413,9 @@ def _load(connection: sa.Connection, file: IncomingFile, sha256: str, report: Re
             received_at=now(),
             status_code=status,
             row_count=report.row_count,
+            other_row_count=report.other_row_count,
+            content_sha256=content,
+            layout=report.layout,
             contract_version=report.contract_version,
             code_version=code_version(),
         )

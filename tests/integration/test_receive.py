@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from ingestion.read import read_file
+from ingestion.reading.apart import read_file_apart
 from ingestion.receive import Receipt, incoming_files, receive_file
 from ingestion.settings import Settings
 from ingestion.warehouse import create_engine, prepare
@@ -169,7 +169,7 @@ def test_a_file_rejected_unread_is_read_again_when_it_lies_there_still(
 ) -> None:
     home.send("huyen-223/2022/a.csv", profile())
     with monkeypatch.context() as patch:  # the period was still running when the file came
-        patch.setattr("ingestion.receive.read_file", partial(read_file, today=date(2022, 12, 1)))
+        patch.setattr("ingestion.receive.read_file_apart", partial(read_file_apart, today=date(2022, 12, 1)))
         assert home.receive()["huyen-223/2022/a.csv"][0].status_code == "rejected"
         assert home.receive()["huyen-223/2022/a.csv"][0].status_code == "duplicate"
     assert home.receive()["huyen-223/2022/a.csv"][0].status_code == "received"
