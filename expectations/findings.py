@@ -27,7 +27,8 @@ _Letters = Mapping[tuple[int, str, str], str]
 class Failure:
     """A failed expectation: its rule, and the query of its rows.
 
-    With `column` the rows carry the value under that column's name, else they name `column_name` and `value`.
+    With `column` the rows carry the value under that column's name, else they name `column_name` and `value`; a row
+    without `column_name` is about the whole report.
     """
 
     rule: str
@@ -74,20 +75,12 @@ def _findings(
 ) -> Iterator[tuple[object, ...]]:
     """The finding of each failing row, in the order of `_COLUMNS`."""
     columns = {column.name: column for column in contract.columns}
-    expected = {name: columns[name].expected for name in ([failure.column] if failure.column else columns)}
     rules = load_rules()
     for row in rows:
         rule = rules[row.get("rule") or failure.rule]
         name = failure.column or row["column_name"]
-        column = columns[name]
+        column = columns[name] if name is not None else None  # None: about the whole report
         value = row[name] if failure.column else row["value"]
-        row |= {"value": _HIDDEN if column.personal else value, "column": column.heading}
-        if "expected_vi" in row:
-            row["expected"] = (row["expected_vi"], row["expected_en"])
-        row.setdefault("expected", expected[name])
-        for key in [key for key in row if key.endswith("_column")]:
-            row[key.removesuffix("_column")] = columns[row[key]].heading
-        fields = {key: _shown(row[key], columns.get(key, column)) for key in rule.placeholders}
         letter = letters.get((row["submission_id"], row["sheet_name"], name))
         yield (
             row["submission_id"],
@@ -99,18 +92,32 @@ def _findings(
             name,
             row.get("cell") or (letter and f"{letter}{row['row_number']}"),
             _as_sent(value, column),
-            *rule.message(**fields),
+            *rule.message(**{key: _field(key, row | {"value": value}, column, columns) for key in rule.placeholders}),
         )
 
 
-def _shown(value: object, column: Column) -> object:
+def _field(key: str, row: Mapping[str, Any], column: Column | None, columns: Mapping[str, Column]) -> object:
+    """What stands for a placeholder in the message about this row. LookupError if the row does not tell."""
+    if column is not None and key in ("value", "column"):
+        return column.heading if key == "column" else _HIDDEN if column.personal else _shown(row["value"], column)
+    if f"{key}_column" in row:
+        return columns[row[f"{key}_column"]].heading
+    if f"{key}_vi" in row:
+        return row[f"{key}_vi"], row[f"{key}_en"]
+    if key not in row and key == "expected" and column is not None:
+        return column.expected
+    coded = columns[row[f"{key}_code_of"]] if f"{key}_code_of" in row else columns.get(key) or column
+    return _shown(row[key], coded)
+
+
+def _shown(value: object, column: Column | None) -> object:
     """A value as a message shows it: codes by their names, lists as senders write them; the rule knows the rest."""
     if isinstance(value, list):
         return "; ".join(str(_shown(item, column)) for item in value)
-    return column.codes.labels.get(value, value) if column.codes and isinstance(value, str) else value
+    return column.codes.labels.get(value, value) if column and column.codes and isinstance(value, str) else value
 
 
-def _as_sent(value: object, column: Column) -> str | None:
+def _as_sent(value: object, column: Column | None) -> str | None:
     """A typed value as text, as a sender would write it: a date by day first, money in full; None stays None."""
     if value is None:
         return None

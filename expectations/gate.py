@@ -122,6 +122,7 @@ class _Report:
     dataset: str | None
     status_code: str
     period_code: str
+    layout: str
     row_count: int
 
 
@@ -184,7 +185,7 @@ def _received(ledger: psycopg.Connection[Any], dataset: str, submission_ids: Seq
         raise GateError(f"{dataset}: no report was given to judge")
     with ledger.cursor(row_factory=class_row(_Report)) as cursor:
         reports = cursor.execute(
-            "select submission_id, dataset, status_code, period_code, row_count from ops.submission"
+            "select submission_id, dataset, status_code, period_code, layout, row_count from ops.submission"
             " where submission_id = any(%s) order by submission_id for update",
             [list(submission_ids)],
         ).fetchall()
@@ -197,14 +198,18 @@ def _received(ledger: psycopg.Connection[Any], dataset: str, submission_ids: Seq
 def _pin_batch(session: psycopg.Connection[Any], contract: Contract, reports: Mapping[int, _Report]) -> None:
     """Define the batch: the rows of these reports with what rules need of their submissions; all rows must be there."""
     ids = list(reports)
-    starts = [Period.parse(report.period_code).start for report in reports.values()]
+    pinned = [
+        (report.submission_id, Period.parse(report.period_code).start, _lacking(contract, report.layout))
+        for report in reports.values()
+    ]
     session.execute(
         sql.SQL(
             "create temporary view {batch} as"
-            " select r.*, s.sender_code, s.period_code, p.period_start, s.period_end, s.standard_code, u.unread_columns"
+            " select r.*, s.sender_code, s.period_code, p.period_start, s.period_end, s.standard_code,"
+            " u.unread_columns || p.lacking_columns as unread_columns"
             " from {raw} as r"
             " join ops.submission as s on r.submission_id = s.submission_id"
-            " join unnest({ids}::bigint[], {starts}::date[]) as p (submission_id, period_start)"
+            " join (values {pinned}) as p (submission_id, period_start, lacking_columns)"
             " on r.submission_id = p.submission_id"
             " left join (select submission_id, sheet_name, row_number, array_agg(column_name) as unread_columns"
             " from raw.unread_cell where submission_id = any({ids}) group by 1, 2, 3) as u"
@@ -214,7 +219,9 @@ def _pin_batch(session: psycopg.Connection[Any], contract: Contract, reports: Ma
             batch=sql.Identifier(_BATCH),
             raw=sql.Identifier("raw", contract.dataset),
             ids=sql.Literal(ids),
-            starts=sql.Literal(starts),
+            pinned=sql.SQL(", ").join(
+                sql.SQL("({}::bigint, {}::date, {}::text[])").format(*map(sql.Literal, values)) for values in pinned
+            ),
         )
     )
     loaded = dict(
@@ -230,6 +237,15 @@ def _pin_batch(session: psycopg.Connection[Any], contract: Contract, reports: Ma
     ]
     if lost:
         raise GateError("rows are missing, nothing was judged: " + "; ".join(lost))
+
+
+def _lacking(contract: Contract, layout: str) -> list[str] | None:
+    """Columns that a report in this layout does not have; None if it has all."""
+    try:
+        has = contract.layout_columns(layout)
+    except KeyError:
+        raise GateError(f"{contract.dataset}: the contract knows no layout {layout!r}") from None
+    return [column.name for column in contract.columns if column.name not in has] or None
 
 
 def _validate(

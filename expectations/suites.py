@@ -4,12 +4,19 @@
 reads them; a test holds the committed files to what the contracts give. Ids are stable: the same expectation keeps its
 id over every rebuild.
 
-A business rule is one file, `rules/<RULE-ID>.sql`: a select over `{batch}` giving one row per wrong cell, with
-`submission_id`, `sheet_name`, `row_number`, `column_name`, `value`, and what its message needs by the placeholders'
-names; a placeholder `x` that is a heading is given as the column's name in `x_column`. The batch has the columns of
-`raw.<data set>`, those of its submission (`sender_code`, `period_code`, `period_start`, `period_end`, `standard_code`)
-and `unread_columns`, the columns of the row that could not be read, null if none. Great Expectations names the batch
-itself unless the statement joins: write `from {batch} as b` with a join, `from {batch}` without.
+A business rule is one file, `rules/<RULE-ID>.sql`, or one per data set where columns differ,
+`rules/<RULE-ID>.<data set>.sql`: a select over `{batch}` giving one row per finding, with `submission_id`,
+`sheet_name`, `row_number`, `column_name` and `value`, the last four null for a finding about the whole report, and what
+its message needs by the placeholders' names. A placeholder `x` may be given as `x_vi` and `x_en` where the languages
+differ, as `x_column`, the name of a column whose heading is meant, or as `x` with `x_code_of`, the column of whose
+codes it is.
+
+The batch has the columns of `raw.<data set>`, those of its submission (`sender_code`, `period_code`, `period_start`,
+`period_end`, `standard_code`) and `unread_columns`, the columns of which the row tells nothing, since the cell could
+not be read or the report's layout has no such column; null if none. A rule reads other reports from `accepted.<data
+set>`, without those of the same sender, period and standard: they are other revisions of the report that it judges.
+Great Expectations names the batch itself unless the statement joins: write `from {batch} as b` with a join, `from
+{batch}` without.
 """
 
 import json
@@ -90,9 +97,10 @@ def _expectations(contract: Contract) -> Iterator[Expectation]:
     if any(column.at_most for column in contract.columns):
         yield _rows(contract, _PART_RULE, _parts_query(contract))
     for rule in contract.rules:
-        path = RULES_DIR / f"{rule}.sql"
-        if path.exists():
-            yield _rows(contract, rule, path.read_text(encoding="utf-8").strip())
+        for path in (RULES_DIR / f"{rule}.{contract.dataset}.sql", RULES_DIR / f"{rule}.sql"):
+            if path.exists():
+                yield _rows(contract, rule, path.read_text(encoding="utf-8").strip())
+                break
 
 
 def _alternatives(contract: Contract) -> Iterator[Expectation]:

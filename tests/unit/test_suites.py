@@ -79,6 +79,7 @@ def test_the_first_business_rules_are_judged() -> None:
 
 def test_every_rule_file_is_the_rule_of_a_contract() -> None:
     named = {rule for contract in CONTRACTS for rule in contract.rules}
+    named |= {f"{rule}.{contract.dataset}" for contract in CONTRACTS for rule in contract.rules}
     files = {path.stem for path in RULES_DIR.iterdir()}
     assert files
     assert files <= named
