@@ -22,6 +22,7 @@ from psycopg import sql
 from ingestion.code_list import Code, CodeList, CodeListError, load_code_list
 from ingestion.contract_document import CheckedRate, CodeByColumn, Document, FormProperties, Place, Property
 from ingestion.period import Cadence, Period
+from ingestion.place import DISTRICTS_END
 from ingestion.rule import Rule, load_rules, shown
 from ingestion.settings import REFERENCE_DIR
 from ingestion.strict_yaml import DeclarationError, load_yaml, parse
@@ -48,9 +49,6 @@ ROW_COLUMNS = (("submission_id", "bigint"), ("sheet_name", "text"), ("row_number
 
 MOST_CODES_SHOWN = 12
 """A longer code list is cut after so many names where a sender is told what is expected."""
-
-DISTRICTS_END = date(2025, 6, 30)
-"""Last day of the district level; from the next day communes send what districts sent."""
 
 
 class ContractError(DeclarationError):

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -14,11 +14,15 @@ from ingestion.text import fold, without_accents
 
 Level = Literal["province", "district", "commune"]
 
+DISTRICTS_END = date(2025, 6, 30)
+"""Last day of the district level; from the next day communes send what districts sent."""
+
 # A short form needs its dot, a space or a number behind it: "P.1", "TT Thắng", but not "Phú".
+_OFFICE = re.compile(r"(?:ubnd|ủy ban nhân dân|uy ban nhan dan)[\s.:]+")
 _PREFIX = re.compile(
     r"(?:(?P<full>đặc khu|thị trấn|phường|xã|thành phố|thị xã|huyện|quận|tỉnh"
     r"|dac khu|thi tran|phuong|xa|thanh pho|thi xa|huyen|quan|tinh)(?=[\s.:]|\d)"
-    r"|(?P<short>tt|tp|tx|ttr)[\s.]|(?P<letter>[xphq])(?:\.|\s?(?=\d)))[\s.:]*(?=.)"
+    r"|(?P<short>t\.?t|t\.?p|t\.?x|ttr)[\s.]|(?P<letter>[xphq])(?:\.|\s?(?=\d)))[\s.:]*(?=.)"
 )
 _SHORT_KINDS = {
     "tt": "thi tran",
@@ -30,7 +34,16 @@ _SHORT_KINDS = {
     "h": "huyen",
     "q": "quan",
 }
+_LEVELS: Mapping[str, tuple[Level, ...]] = {
+    **dict.fromkeys(("xa", "phuong", "thi tran", "dac khu"), ("commune",)),
+    **dict.fromkeys(("huyen", "quan", "thi xa"), ("district",)),
+    "thanh pho": ("district", "province"),
+    "tinh": ("province",),
+}
+"""The levels of which a kind of unit is."""
 _MOST_NAMED = 6
+_DIGITS = re.compile(r"[0-9]+")
+_WHOLE_PROVINCE = frozenset({"toàn tỉnh", "tỉnh", "cấp tỉnh", "toàn thành phố", "trên địa bàn tỉnh", "toàn địa bàn"})
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _QUALIFIED = re.compile(r"\s*(?:,|;|\(| - )\s*")
@@ -60,22 +73,32 @@ class Match:
     candidates: tuple[AdminUnit, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A unit under one of its names: kind, letters of the proper name, and the unit that it means."""
+
+    kind: str | None
+    exact: str
+    unit: AdminUnit
+
+
 @dataclass(frozen=True)
 class Area:
-    """The units of one level in some larger area on a day; by code, and by name however it is written."""
+    """The units in some larger area on a day; by code, and by name however it is written.
+
+    `other_names` are names that the units had at another time, or that were those of units which became part of them.
+    """
 
     units: tuple[AdminUnit, ...]
+    other_names: tuple[tuple[str, AdminUnit], ...] = ()
     _by_code: dict[str, AdminUnit] = field(init=False, repr=False)
-    _by_name: dict[str, list[AdminUnit]] = field(init=False, repr=False)
+    _by_name: dict[str, list[_Named]] = field(init=False, repr=False)
+    _by_other_name: dict[str, list[_Named]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        by_name: dict[str, list[AdminUnit]] = {}
-        for unit in self.units:
-            _, exact, plain = _name_keys(unit.name)
-            for key in {exact, plain}:
-                by_name.setdefault(key, []).append(unit)
         object.__setattr__(self, "_by_code", {unit.code: unit for unit in self.units})
-        object.__setattr__(self, "_by_name", by_name)
+        object.__setattr__(self, "_by_name", _index((unit.name, unit) for unit in self.units))
+        object.__setattr__(self, "_by_other_name", _index(self.other_names))
 
     def by_code(self, code: str) -> AdminUnit | None:
         """The unit of this code, or None."""
@@ -83,41 +106,62 @@ class Area:
 
     def by_name(self, name: str) -> Match:
         """The unit that a name means: its kind, accents, tone marks, hyphens, apostrophes and case aside, unless they
-        are needed to tell two units apart. A name may say its district: `Xã Đồng Tân, huyện Hiệp Hòa`."""
-        match = self._named(name)
-        if match.unit or match.candidates:
-            return match
-        own, *rest = _QUALIFIED.split(fold(name), maxsplit=1)
-        if not rest or not own:
-            return match
-        match = self._named(own)
-        if match.unit is None:
-            wider = without_accents(_NOT_LETTERS.sub("", fold(rest[0])))
-            inside = [unit for unit in match.candidates if _parent_key(unit) in wider]
-            if len(inside) == 1:
-                return Match(inside[0], (inside[0],))
-        return match
+        are needed to tell two units apart. A name may say its district: `Xã Đồng Tân, huyện Hiệp Hòa`. Where no unit
+        has the name, one that has it at another time is meant."""
+        for index in (self._by_name, self._by_other_name):
+            match = _find(index, name)
+            if match.unit or match.candidates:
+                return match
+        return Match(None)
 
-    def _named(self, name: str) -> Match:
+
+def _index(names: Iterable[tuple[str, AdminUnit]]) -> dict[str, list[_Named]]:
+    index: dict[str, list[_Named]] = {}
+    for name, unit in names:
         kind, exact, plain = _name_keys(name)
-        found: Sequence[AdminUnit] = ()
-        for key, accents in ((exact, True), (plain, False)):
-            found = [unit for unit in self._by_name.get(key, ()) if not accents or _name_keys(unit.name)[1] == exact]
-            if found:
-                break
-        if len(found) > 1 and kind:
-            same_kind = [unit for unit in found if _name_keys(unit.name)[0] == kind]
-            found = same_kind or found
-        return Match(found[0] if len(found) == 1 else None, tuple(found))
+        for key in {exact, plain}:
+            index.setdefault(key, []).append(_Named(kind, exact, unit))
+    return index
+
+
+def _find(index: Mapping[str, Sequence[_Named]], name: str) -> Match:
+    match = _named(index, name)
+    if match.unit or match.candidates:
+        return match
+    own, *rest = _QUALIFIED.split(fold(name), maxsplit=1)
+    if not rest or not own:
+        return match
+    match = _named(index, own)
+    if match.unit is None:
+        wider = without_accents(_NOT_LETTERS.sub("", fold(rest[0])))
+        inside = [unit for unit in match.candidates if _parent_key(unit) in wider]
+        if len(inside) == 1:
+            return Match(inside[0], (inside[0],))
+    return match
+
+
+def _named(index: Mapping[str, Sequence[_Named]], name: str) -> Match:
+    kind, exact, plain = _name_keys(name)
+    whole = _NOT_LETTERS.sub("", fold(name))  # what looks like a kind may be part of the name: Quan Hóa, Xa Dung
+    for key, accents in ((exact, exact), (plain, None), (whole, whole), (without_accents(whole), None)):
+        found = [named for named in index.get(key, ()) if accents in (None, named.exact)]
+        if kind and key in (exact, plain):
+            found = [named for named in found if named.unit.level in _LEVELS[kind]]
+            found = [named for named in found if named.kind == kind] or found
+        units = {(named.unit.level, named.unit.code): named.unit for named in found}
+        if units:
+            return Match(next(iter(units.values())) if len(units) == 1 else None, tuple(units.values()))
+    return Match(None)
 
 
 @lru_cache(maxsize=50_000)
 def _name_keys(name: str) -> tuple[str | None, str, str]:
     """(kind of unit, letters of the proper name, the same without accents)."""
-    folded = fold(name)
+    folded = _OFFICE.sub("", fold(name))
     kind = None
     if match := _PREFIX.match(folded):
-        kind = without_accents(match["full"]) if match["full"] else _SHORT_KINDS[match["short"] or match["letter"]]
+        short = (match["short"] or match["letter"] or "").replace(".", "")
+        kind = without_accents(match["full"]) if match["full"] else _SHORT_KINDS[short]
         folded = folded[match.end() :]
     exact = _NOT_LETTERS.sub("", _LEADING_ZEROS.sub("", folded))
     return kind, exact, without_accents(exact)
@@ -168,7 +212,35 @@ def province_of(unit: AdminUnit, day: date) -> str:
 @lru_cache(maxsize=64)
 def communes_in(area_code: str | None, day: date) -> Area:
     """The communes of a district, a province, or (None) the nation on this day; of a commune, that one alone."""
-    return Area(_communes(area_code, day))
+    return _area(_communes(area_code, day), day)
+
+
+def _area(units: tuple[AdminUnit, ...], day: date) -> Area:
+    """These units with the names that they, and what became part of them on 1 July 2025, have at another time."""
+    here = {(unit.level, unit.code): unit for unit in units}
+    others = []
+    for other in _all_units():
+        if other.stands_on(day):
+            continue
+        successors = _successors().get(other.code, ()) if other.level == "commune" and day > DISTRICTS_END else ()
+        codes = successors or ((other.code,) if _is_of_one_system(other, day) else ())
+        others += [(other.name, unit) for code in codes if (unit := here.get((other.level, code))) is not None]
+    return Area(units, tuple(others))
+
+
+def _is_of_one_system(unit: AdminUnit, day: date) -> bool:
+    """Whether a unit is of the system of that day: a code means another place in the next."""
+    return (unit.valid_to is not None and unit.valid_to <= DISTRICTS_END) == (day <= DISTRICTS_END)
+
+
+@lru_cache(maxsize=1)
+def _successors() -> Mapping[str, tuple[str, ...]]:
+    """The communes of today that each commune became on 1 July 2025."""
+    found: dict[str, list[str]] = {}
+    with (REFERENCE_DIR / "admin_unit_successor.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["old_commune_code"], []).append(row["new_commune_code"])
+    return {code: tuple(successors) for code, successors in found.items()}
 
 
 def _communes(area_code: str | None, day: date) -> tuple[AdminUnit, ...]:
@@ -184,13 +256,43 @@ def _communes(area_code: str | None, day: date) -> tuple[AdminUnit, ...]:
 @lru_cache(maxsize=64)
 def districts_in(province_code: str | None, day: date) -> Area:
     """The districts of a province, or (None) of the nation, on this day; none from 1 July 2025."""
-    return Area(
+    return _area(
         tuple(
             unit
             for unit in _all_units()
             if unit.level == "district" and unit.stands_on(day) and province_code in (None, unit.parent_code)
-        )
+        ),
+        day,
     )
+
+
+@lru_cache(maxsize=64)
+def units_in(province_code: str | None, day: date) -> Area:
+    """A province and every district and commune in it, or (None) those of the nation, on this day."""
+    provinces = tuple(
+        unit
+        for unit in _all_units()
+        if unit.level == "province" and unit.stands_on(day) and province_code in (None, unit.code)
+    )
+    return _area((*provinces, *districts_in(province_code, day).units, *communes_in(province_code, day).units), day)
+
+
+def find_place(text: str, province_code: str | None, day: date) -> Match:
+    """The province, district or commune that a code or a name means on a day, its zeros lost or not.
+
+    Names, and codes that lost zeros, are looked up in the province (None: in the nation); `Toàn tỉnh` is the province.
+    """
+    area = units_in(province_code, day)
+    if _DIGITS.fullmatch(text):
+        found = [unit for unit in area.units if unit.code == text]
+        found = found or [unit for unit in area.units if unit.code.lstrip("0") == text.lstrip("0")]
+        levels: tuple[Level, ...] = ("province", "district", "commune")
+        found = found or [unit for level in levels if (unit := find_unit(level, text, day)) is not None]
+    elif fold(text) in _WHOLE_PROVINCE:
+        found = [unit for unit in area.units if unit.level == "province"]
+    else:
+        return area.by_name(text)
+    return Match(found[0] if len(found) == 1 else None, tuple(found))
 
 
 def sender_unit(sender_code: str, day: date) -> AdminUnit | None:

@@ -6,6 +6,7 @@ import unicodedata
 _SPACES = re.compile(r"[\s\u200b\u200c\u200d\u2060\ufeff]+")
 _DASHES = re.compile(r"\s*[\u2010-\u2015\u2212\-]+\s*")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc`\u00b4", "'"))
+_D_LOOK_ALIKES = str.maketrans(dict.fromkeys("\u00f0\u0256\u00d0\u0189", "đ"))  # of Icelandic and of Ewe: Ð, Ɖ
 
 # Two spellings are in use for a tone on oa, oe, uy (hòa and hoà); one is as good as the other.
 _TONES = {
@@ -21,7 +22,7 @@ def fold(text: str) -> str:
 
     Accents are kept: they tell words apart (`Thọ`, `Thô`).
     """
-    folded = unicodedata.normalize("NFC", text).translate(_APOSTROPHES).casefold()
+    folded = unicodedata.normalize("NFC", text).translate(_APOSTROPHES | _D_LOOK_ALIKES).casefold()
     folded = _DASHES.sub("-", _SPACES.sub(" ", folded).strip())
     return _TONE.sub(lambda match: _TONES[match[0]], folded)
 
