@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     pg_bin: Path | None = Field(default=None, description="Folder with initdb and pg_ctl; found when not set.")
     max_file_mb: int = Field(default=64, description="Largest file read, in MiB.")
     max_cells: int = Field(default=20_000_000, description="Most cells read from one file.")
+    max_columns: int = Field(default=16_384, description="Most columns of one sheet.")
     max_sheets: int = Field(default=1_000, description="Most sheets of one file.")
     max_merged: int = Field(default=100_000, description="Most merged areas of one sheet.")
     max_zip_ratio: int = Field(default=200, description="Most that a zip file or workbook may expand, as a ratio.")

@@ -5,6 +5,7 @@ Nothing in a workbook is run or followed: of links to other files, embedded obje
 sender's program left in the cells are read.
 """
 
+import posixpath
 import re
 import xml.parsers.expat
 import zipfile
@@ -33,12 +34,15 @@ def look_through(content: bytes, settings: Settings) -> dict[str, Marks]:
     """Marks by sheet name of a zipped workbook. Raises UnreadableFileError for what is none, or breaks a limit."""
     try:
         with open_zip(content, settings) as archive:
-            names = set(archive.namelist())
+            for entry in archive.infolist():  # some programs write paths as Windows does
+                archive.NameToInfo[entry.filename.replace("\\", "/")] = entry
+            names = set(archive.NameToInfo)
             _refuse_entities(archive)
-            if "xl/workbook.xml" in names:
-                return _look_through_xlsx(archive, names, settings)
-            if "xl/workbook.bin" in names:
-                return _look_through_xlsb(archive, names, settings)
+            workbook = _workbook_part(archive, names)
+            if workbook.endswith(".bin"):
+                return _look_through_xlsb(archive, workbook, settings)
+            if workbook:
+                return _look_through_xlsx(archive, workbook, settings)
             if "content.xml" in names and "mimetype" in names and b"spreadsheet" in archive.read("mimetype"):
                 return _look_through_ods(archive, names, settings)
             raise unsupported("Word" if any(name.startswith("word/") for name in names) else "ZIP")
@@ -76,17 +80,30 @@ _FORMULA = re.compile(rb"<(?:\w+:)?f(?:\s[^>]*)?>([^<]*)<")
 _ROW_NUMBER = re.compile(rb"<(?:\w+:)?row\s[^>]*?r=\"([0-9]+)\"")
 
 
-def _look_through_xlsx(archive: zipfile.ZipFile, names: set[str], settings: Settings) -> dict[str, Marks]:
-    if "xl/sharedStrings.xml" in names:
-        _read_through(archive, "xl/sharedStrings.xml")
-    percent = _percent_styles(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else frozenset()
+def _workbook_part(archive: zipfile.ZipFile, names: set[str]) -> str:
+    """The entry that lists the sheets: by the relationships, else where it mostly stands; "" if nowhere."""
+    if "_rels/.rels" in names:
+        for tag in _RELATIONSHIP.finditer(archive.read("_rels/.rels")):
+            relationship = _attributes(tag[1])
+            target = relationship.get("Target", "").lstrip("/")
+            if relationship.get("Type", "").endswith("/officeDocument") and "workbook" in target and target in names:
+                return target
+    return next((name for name in ("xl/workbook.xml", "xl/workbook.bin") if name in names), "")
+
+
+def _look_through_xlsx(archive: zipfile.ZipFile, workbook: str, settings: Settings) -> dict[str, Marks]:
+    folder = posixpath.dirname(workbook)
+    strings, styles = posixpath.join(folder, "sharedStrings.xml"), posixpath.join(folder, "styles.xml")
+    if strings in archive.NameToInfo:
+        _read_through(archive, strings)
+    percent = _percent_styles(archive.read(styles)) if styles in archive.NameToInfo else frozenset()
     sheets = [
         (sheet.get("name", ""), next((value for key, value in sheet.items() if key.endswith(":id")), ""))
-        for sheet in map(_attributes, _SHEET.findall(archive.read("xl/workbook.xml")))
+        for sheet in map(_attributes, _SHEET.findall(archive.read(workbook)))
     ]
     return {
         name: _look_through_sheet(archive, part, percent, settings)
-        for name, part in _parts(archive, "xl/_rels/workbook.xml.rels", sheets, settings)
+        for name, part in _parts(archive, workbook, sheets, settings)
     }
 
 
@@ -115,17 +132,18 @@ def _read_through(archive: zipfile.ZipFile, name: str) -> None:
 
 
 def _parts(
-    archive: zipfile.ZipFile, relationships: str, sheets: list[tuple[str, str]], settings: Settings
+    archive: zipfile.ZipFile, workbook: str, sheets: list[tuple[str, str]], settings: Settings
 ) -> list[tuple[str, str]]:
     """(sheet name, name of the entry) of each worksheet; `sheets` are names with ids of relationships."""
     if len(sheets) > settings.max_sheets:
         raise too_many_sheets(len(sheets), settings.max_sheets)
     targets = {}
-    for tag in _RELATIONSHIP.finditer(archive.read(relationships)):
+    folder, name = posixpath.split(workbook)
+    for tag in _RELATIONSHIP.finditer(archive.read(posixpath.join(folder, "_rels", f"{name}.rels"))):
         relationship = _attributes(tag[1])
         if relationship.get("Type", "").endswith("/worksheet"):
             target = relationship.get("Target", "")
-            targets[relationship.get("Id", "")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+            targets[relationship.get("Id", "")] = posixpath.join("/", folder, target).lstrip("/")
     return [(name, targets[reference]) for name, reference in sheets if reference in targets]
 
 
@@ -212,15 +230,16 @@ def _column_index(letters: bytes) -> int:
     return index - 1
 
 
-def _look_through_xlsb(archive: zipfile.ZipFile, names: set[str], settings: Settings) -> dict[str, Marks]:
-    for name in ("xl/sharedStrings.bin", "xl/styles.bin"):
-        if name in names:
-            _read_through(archive, name)
-    percent = xlsb_percent_styles(archive.read("xl/styles.bin")) if "xl/styles.bin" in names else frozenset()
-    sheets = xlsb_sheets(archive.read("xl/workbook.bin"))
+def _look_through_xlsb(archive: zipfile.ZipFile, workbook: str, settings: Settings) -> dict[str, Marks]:
+    folder = posixpath.dirname(workbook)
+    strings, styles = posixpath.join(folder, "sharedStrings.bin"), posixpath.join(folder, "styles.bin")
+    if strings in archive.NameToInfo:
+        _read_through(archive, strings)
+    percent = xlsb_percent_styles(archive.read(styles)) if styles in archive.NameToInfo else frozenset()
+    sheets = xlsb_sheets(archive.read(workbook))
     return {
         name: look_through_xlsb_sheet(archive.read(part), percent, settings)
-        for name, part in _parts(archive, "xl/_rels/workbook.bin.rels", sheets, settings)
+        for name, part in _parts(archive, workbook, sheets, settings)
     }
 
 

@@ -1,8 +1,9 @@
-"""CSV and JSON files as sheets: encoding, delimiter and shape are told by the content."""
+"""Text files as sheets (CSV, JSON, HTML, XML): encoding, delimiter and shape are told by the content."""
 
 import csv
 import io
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,19 +13,25 @@ from typing import Any, Literal
 
 import polars as pl
 
+from ingestion.reading.html_table import read_html
 from ingestion.reading.sheet import Cells, Sheet, typed_columns
-from ingestion.reading.unreadable import UnreadableFileError, damaged, too_many_cells, unsupported
+from ingestion.reading.spreadsheet_xml import NAMESPACE, read_spreadsheet_xml
+from ingestion.reading.unreadable import UnreadableFileError, damaged, too_many_cells, too_many_columns, unsupported
 from ingestion.settings import Settings
 
 
 def read_text_file(content: bytes, settings: Settings) -> list[Sheet]:
-    """The sheets of a CSV, JSON or JSON Lines file. Raises UnreadableFileError."""
+    """The sheets of a CSV, JSON, JSON Lines, HTML or XML file. Raises UnreadableFileError."""
     text = _decode(content)
-    head = text.lstrip()[:1000].lower()
-    if head.startswith(("<html", "<!doctype html", "<table")):
-        raise unsupported("HTML")
+    head = text[:_HEAD].lstrip("\ufeff \t\r\n")[:1000].lower()
     if head.startswith("<"):
+        if NAMESPACE in text[:_HEAD]:
+            return read_spreadsheet_xml(text, settings)
+        if _HTML.search(text[:_HEAD]):
+            return read_html(text, settings)
         raise unsupported("XML")
+    if head.startswith("mime-version:"):
+        raise unsupported("MHTML")
     if not head:
         raise UnreadableFileError("tệp không có nội dung", "the file has no content")
     if head[0] in "[{":
@@ -32,6 +39,9 @@ def read_text_file(content: bytes, settings: Settings) -> list[Sheet]:
     return _read_csv(text, settings)
 
 
+_HEAD = 20_000
+_HTML = re.compile(r"<(?:html|!doctype html|table|tr|meta|body)\b", re.IGNORECASE)
+_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*(windows-125[28]|iso-8859-1|utf-16)", re.IGNORECASE)
 _UNKNOWN = UnreadableFileError("định dạng không nhận ra", "unknown file format")
 
 
@@ -44,8 +54,9 @@ def _decode(content: bytes) -> str:
     except UnicodeDecodeError as error:
         if encoding != "utf-8":
             raise damaged(f"{encoding}: {error.reason}") from error
+        declared = _CHARSET.search(content[:_HEAD])
         try:
-            text = content.decode("cp1258")
+            text = content.decode(declared[1].decode() if declared else "cp1258")
         except UnicodeDecodeError:
             raise UnreadableFileError(
                 "bảng mã không nhận ra; hãy lưu CSV dạng UTF-8", "unknown text encoding; save the CSV as UTF-8"
@@ -90,6 +101,8 @@ def _read_csv(text: str, settings: Settings) -> list[Sheet]:
             numbers.append(line)
             line = reader.line_num + 1
             width = max(width, len(record))
+            if width > settings.max_columns:
+                raise too_many_columns(width, settings.max_columns)
             if len(numbers) * width > settings.max_cells:
                 raise too_many_cells(len(numbers) * width, settings.max_cells)
             yield record
@@ -192,6 +205,8 @@ def _objects_sheet(name: str, elements: list[Any], settings: Settings, numbers: 
         rows: Iterable[list[Any]] = elements
     elif all(isinstance(element, dict) for element in elements):
         keys = list(dict.fromkeys(chain.from_iterable(elements)))
+        if len(keys) > settings.max_columns:
+            raise too_many_columns(len(keys), settings.max_columns)
         if len(keys) * len(elements) > settings.max_cells:
             raise too_many_cells(len(keys) * len(elements), settings.max_cells)
         numbers = [0, *numbers]

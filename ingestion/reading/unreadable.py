@@ -44,6 +44,13 @@ def too_many_cells(cells: int, limit: int) -> UnreadableFileError:
     )
 
 
+def too_many_columns(columns: int, limit: int) -> UnreadableFileError:
+    """A table is wider than the limit."""
+    return UnreadableFileError(
+        f"bảng có {columns} cột, quá giới hạn {limit}", f"a table has {columns} columns, over the limit of {limit}"
+    )
+
+
 def too_many_merged(areas: int, limit: int) -> UnreadableFileError:
     """A sheet has more merged areas than the limit."""
     return UnreadableFileError(

@@ -89,10 +89,10 @@ def _read_ole(content: bytes, settings: Settings) -> list[Sheet]:
         raise locked()
     if "WordDocument".encode("utf-16-le") in content:
         raise unsupported("Word")
-    if not any(name.encode("utf-16-le") in content for name in ("Workbook", "Book")):
+    if not any(name.encode("utf-16-le") in content for name in ("Workbook", "WORKBOOK", "Book", "BOOK")):
         raise unsupported("OLE")
-    streams = ole_streams(content)
-    workbook = streams.get("Workbook") or streams.get("Book")
+    streams = {name.upper(): stream for name, stream in ole_streams(content).items()}
+    workbook = streams.get("WORKBOOK") or streams.get("BOOK")
     if workbook is None:
         raise unsupported("OLE")
     return _read_calamine(content, settings, look_through_xls(workbook, settings))

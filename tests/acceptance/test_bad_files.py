@@ -107,7 +107,7 @@ BAD_FILES: Mapping[str, Callable[[bytes], bytes]] = {
     "zip bomb": bomb,
     "docx": lambda whole: zipped({"[Content_Types].xml": b"<Types/>", "word/document.xml": b"<w:document/>"}),
     "zip of pictures": lambda whole: zipped({"a.png": b"\x89PNG", "b.png": b"\x89PNG"}),
-    "html": lambda whole: b"<html><body><table><tr><td>1</td></tr></table></body></html>",
+    "html": lambda whole: b"<html><body><p>Not found</p></body></html>",
     "html after a blank": lambda whole: "\ufeff\n <!DOCTYPE html>\n<table></table>".encode(),
     "pdf": lambda whole: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n",
     "picture": lambda whole: b"\x89PNG\r\n\x1a\n" + bytes(200),
