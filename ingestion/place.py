@@ -84,13 +84,15 @@ class _Named:
 
 @dataclass(frozen=True)
 class Area:
-    """The units in some larger area on a day; by code, and by name however it is written.
+    """The units in a larger area (`within`, None for the nation) on a day; by code, and by name however it is written.
 
     `other_names` are names that the units had at another time, or that were those of units which became part of them.
     """
 
     units: tuple[AdminUnit, ...]
     other_names: tuple[tuple[str, AdminUnit], ...] = ()
+    within: str | None = None
+    day: date = date.max
     _by_code: dict[str, AdminUnit] = field(init=False, repr=False)
     _by_name: dict[str, list[_Named]] = field(init=False, repr=False)
     _by_other_name: dict[str, list[_Named]] = field(init=False, repr=False)
@@ -212,10 +214,10 @@ def province_of(unit: AdminUnit, day: date) -> str:
 @lru_cache(maxsize=64)
 def communes_in(area_code: str | None, day: date) -> Area:
     """The communes of a district, a province, or (None) the nation on this day; of a commune, that one alone."""
-    return _area(_communes(area_code, day), day)
+    return _area(_communes(area_code, day), area_code, day)
 
 
-def _area(units: tuple[AdminUnit, ...], day: date) -> Area:
+def _area(units: tuple[AdminUnit, ...], within: str | None, day: date) -> Area:
     """These units with the names that they, and what became part of them on 1 July 2025, have at another time."""
     here = {(unit.level, unit.code): unit for unit in units}
     others = []
@@ -225,7 +227,7 @@ def _area(units: tuple[AdminUnit, ...], day: date) -> Area:
         successors = _successors().get(other.code, ()) if other.level == "commune" and day > DISTRICTS_END else ()
         codes = successors or ((other.code,) if _is_of_one_system(other, day) else ())
         others += [(other.name, unit) for code in codes if (unit := here.get((other.level, code))) is not None]
-    return Area(units, tuple(others))
+    return Area(units, tuple(others), within, day)
 
 
 def _is_of_one_system(unit: AdminUnit, day: date) -> bool:
@@ -262,6 +264,7 @@ def districts_in(province_code: str | None, day: date) -> Area:
             for unit in _all_units()
             if unit.level == "district" and unit.stands_on(day) and province_code in (None, unit.parent_code)
         ),
+        province_code,
         day,
     )
 
@@ -274,7 +277,8 @@ def units_in(province_code: str | None, day: date) -> Area:
         for unit in _all_units()
         if unit.level == "province" and unit.stands_on(day) and province_code in (None, unit.code)
     )
-    return _area((*provinces, *districts_in(province_code, day).units, *communes_in(province_code, day).units), day)
+    units = (*provinces, *districts_in(province_code, day).units, *communes_in(province_code, day).units)
+    return _area(units, province_code, day)
 
 
 def find_place(text: str, province_code: str | None, day: date) -> Match:
