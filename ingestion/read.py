@@ -13,12 +13,13 @@ from typing import Any
 
 import polars as pl
 
-from ingestion.contract import DISTRICTS_END, Contract, load_contracts
+from ingestion.answering.marker import is_answer_sheet
+from ingestion.contract import Contract, load_contracts
 from ingestion.finding import Finding
 from ingestion.period import Period
-from ingestion.place import AdminUnit, Area, communes_in, districts_in, province_of, sender_unit
+from ingestion.place import DISTRICTS_END, AdminUnit, Area, communes_in, districts_in, province_of, sender_unit
 from ingestion.reading.layout import Layout, heading_key, looks_like_table, recognise
-from ingestion.reading.rows import classify
+from ingestion.reading.rows import NO_AREA, classify
 from ingestion.reading.sheet import Sheet
 from ingestion.reading.table import DTYPES, POSITION_SCHEMA, UNREAD_SCHEMA, Table
 from ingestion.reading.unreadable import UnreadableFileError
@@ -125,6 +126,7 @@ class _Reader:
     today: date
 
     def reports(self, sheets: Sequence[Sheet]) -> list[Report]:
+        sheets = [sheet for sheet in sheets if not is_answer_sheet(sheet)]
         visible = [sheet for sheet in sheets if not sheet.hidden]
         found = self._recognised(visible) or self._recognised([sheet for sheet in sheets if sheet.hidden])
         by_report: dict[tuple[str, str], list[tuple[Sheet, Layout]]] = {}
@@ -188,20 +190,18 @@ class _Reader:
         report.findings += self._period_findings(contract, parts)
         if finding := self._sender_finding(contract):
             report.findings.append(finding)
-        for sheet, layout in parts:
-            report.findings += _heading_findings(sheet, layout)
-        sorted_rows = [classify(sheet, layout) for sheet, layout in parts]
-        report.other_row_count = sum(
-            int(sheet.filled_rows().sum()) - len(rows.data) for (sheet, _), rows in zip(parts, sorted_rows, strict=True)
-        )
-        if not any(len(rows.data) for rows in sorted_rows):
+        communes, districts = self._area(contract), self._districts()
+        tables = [
+            Table(sheet, layout, classify(sheet, layout, communes, districts), communes, districts)
+            for sheet, layout in parts
+        ]
+        for table in tables:
+            report.findings += _heading_findings(table)
+            report.other_row_count += int(table.sheet.filled_rows().sum()) - len(table.kinds.data)
+        if not any(len(table.kinds.data) for table in tables):
             report.findings.append(_finding("no_rows", dataset=contract.title_vi))
         if report.is_rejected or self.period is None:
             return report
-        tables = [
-            Table(sheet, layout, rows, self._area(contract), self._districts())
-            for (sheet, layout), rows in zip(parts, sorted_rows, strict=True)
-        ]
         report.findings += [finding for table in tables for finding in _table_findings(table)]
         report.rows = pl.concat([table.frame() for table in tables], how="vertical_relaxed")
         report.unread = pl.concat([table.unread() for table in tables])
@@ -273,9 +273,10 @@ class _Reader:
     # --- where ---
 
     def _area(self, contract: Contract) -> Area:
-        """The communes among which names are looked up: those of the sender, or of the province, or of the nation."""
+        """The communes among which names are looked up: those of the sender, or of the province, or of the nation; none
+        without a day."""
         if self.period is None:
-            raise ValueError("no area without a day")
+            return NO_AREA
         sender = sender_unit(self.sender_code, self.period.end)
         if sender is not None and contract.sender_kind == "district":
             return communes_in(sender.code, self.period.end)
@@ -283,7 +284,7 @@ class _Reader:
 
     def _districts(self) -> Area:
         if self.period is None:
-            raise ValueError("no districts without a day")
+            return NO_AREA
         return districts_in(self._province(sender_unit(self.sender_code, self.period.end)), self.period.end)
 
     def _province(self, sender: AdminUnit | None) -> str | None:
@@ -311,11 +312,12 @@ def _covers(code: str, period: Period) -> bool:
     return named.start <= period.start and period.end <= named.end
 
 
-def _heading_findings(sheet: Sheet, layout: Layout) -> list[Finding]:
+def _heading_findings(table: Table) -> list[Finding]:
+    sheet, layout = table.sheet, table.layout
     row_number = int(sheet.row_numbers[layout.heading_rows[-1]]) or None
     place = {"sheet_name": sheet.name or None, "row_number": row_number}
     dataset = layout.contract.title_vi
-    found = [_finding("missing_column", place, dataset=dataset, column=column.heading) for column in layout.missing]
+    found = [_finding("missing_column", place, dataset=dataset, column=column.heading) for column in table.missing()]
     twins = {heading_key(placed.heading): sheet.letter(placed.index) for placed in layout.placed}
     for index, heading in layout.unknown:
         cell = sheet.address(row_number, index) if row_number else None
@@ -333,26 +335,32 @@ def _table_findings(table: Table) -> list[Finding]:
         heading = f"cột {sheet.letter(index)}", f"column {sheet.letter(index)}"
         cell = sheet.address(heading_row, index)
         found.append(_finding("unknown_heading", {"sheet_name": sheet.name or None, "cell": cell}, heading=heading))
+    labels = {sums.row: sums.label for sums in table.kinds.sums}
+    rule = "RM-06" if "RM-06" in table.layout.contract.rules else "total_mismatch"
     for mismatch in table.mismatches():
         placed = next(placed for placed in table.layout.placed if placed.column.name == mismatch.column)
-        row_number = int(sheet.row_numbers[mismatch.row])
-        place = {
-            "sheet_name": sheet.name or None,
-            "row_number": row_number,
-            "column_name": mismatch.column,
-            "cell": sheet.address(row_number, placed.index),
-            "value": sheet.columns[placed.index].at(mismatch.row),
-        }
-        found.append(
-            _finding(
-                "total_mismatch",
-                place,
-                column=placed.column.heading,
-                value=_in_words(mismatch.stated),
-                expected=_in_words(mismatch.counted),
-            )
+        fields: dict[str, Any] = {"column": placed.column.heading, "value": _in_words(mismatch.stated)}
+        fields |= {"expected": _in_words(mismatch.counted)} | (
+            {"label": labels[mismatch.row]} if rule == "RM-06" else {}
         )
+        found.append(_finding(rule, _place(sheet, mismatch.row, placed.index, mismatch.column), **fields))
+    for wrong in table.wrong_rates():
+        expected = ("để trống", "blank") if wrong.expected is None else _in_words(wrong.expected)
+        place = _place(sheet, wrong.row, wrong.index)
+        found.append(_finding("RM-05", place, column=wrong.heading, value=wrong.stated, expected=expected))
     return found
+
+
+def _place(sheet: Sheet, row: int, column: int, name: str | None = None) -> dict[str, Any]:
+    """Where a finding stands: by the indices of its cell, and the column of the contract that is there."""
+    row_number = int(sheet.row_numbers[row])
+    return {
+        "sheet_name": sheet.name or None,
+        "row_number": row_number,
+        "column_name": name,
+        "cell": sheet.address(row_number, column),
+        "value": sheet.columns[column].at(row),
+    }
 
 
 def _in_words(value: Decimal) -> tuple[str, str]:

@@ -6,15 +6,18 @@ as data, so that nothing is dropped silently.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import pairwise
 
 import polars as pl
 
+from ingestion.place import Area
 from ingestion.reading.layout import Layout, heading_key
 from ingestion.reading.sheet import Sheet
 from ingestion.text import fold
+
+NO_AREA = Area(())
 
 
 class RowKind(Enum):
@@ -31,19 +34,23 @@ class RowKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SumRow:
-    """A row that gives sums: its index in the sheet, and the index of the first row that it may sum up.
+    """A row that gives sums: its index in the sheet and what it is called there.
 
-    `after` tells a sum that stands above its rows and goes on to the next section.
+    `after` tells a sum that stands above its rows and goes on to the next section. Of two sums the one of the lower
+    `level` is the wider: 0 a total, 1 a part of it, 2 a part of that.
     """
 
     row: int
     kind: RowKind
     after: bool = False
+    level: int = 1
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of a sheet: `data` are the indices of data rows, ascending (UInt32); `sums` the rows that give sums."""
+    """The rows of a sheet: `data` are the indices of data rows, ascending (UInt32); `sums` the rows that give sums,
+    `sections` the rows that say what the rows below them are about."""
 
     data: pl.Series
     sums: list[SumRow]
@@ -68,38 +75,56 @@ _ROMAN = re.compile(r"(?:[ivxlc]+|[a-h])\s*[.):]?")
 _ROMAN_AND_TEXT = re.compile(r"[ivxlc]+\s*[.):\-]\s*[^\d\W].*")
 _COLUMN_NUMBER = re.compile(r"[a-h]|\(?\s*(\d{1,3})\s*\)?(?:\s*=.*)?|\(?[a-h]\)?", re.DOTALL)
 _DISTRICT = re.compile(r"(?:huyện|quận|thị xã|thành phố|toàn)\b")
+_COMMUNE = re.compile(r"(?:xã|phường|thị trấn|đặc khu|tt|x|p)\b")
+_PART = re.compile(r"\b(?:khu vực|thành thị|nông thôn|đô thị|miền núi|đồng bằng|vùng cao)\b")
+_SUM_OF_DISTRICT = re.compile(r"(?:tổng|cộng|tổng cộng|tổng số)\s+(?:huyện|quận|thị xã|thành phố)\b")
+_WHOLE = re.compile(
+    r"(?:tổng cộng|tổng số|tổng|cộng|tổng chung|cộng chung|toàn huyện|toàn tỉnh|toàn xã|tổng cộng toàn (?:huyện|tỉnh)"
+    r"|tong cong|tong so|cong|tỉnh\b.*)"
+)
 
 
-def classify(sheet: Sheet, layout: Layout) -> Rows:
-    """Sort the rows below the headings of a layout into kinds."""
+def classify(sheet: Sheet, layout: Layout, communes: Area = NO_AREA, districts: Area = NO_AREA) -> Rows:
+    """Sort the rows below the headings of a layout into kinds.
+
+    `communes` and `districts` are the places that a row may be named after, where rows are places.
+    """
     first = layout.heading_rows.stop
     height = sheet.height - first
     if height <= 0:
         return Rows(pl.Series(dtype=pl.UInt32), [])
     below = pl.int_range(first, sheet.height, dtype=pl.UInt32, eager=True)
-    filled = {placed.index: sheet.columns[placed.index].filled()[first:] for placed in layout.placed}
-    core = [p.index for p in layout.placed if p.column.required and p.column.type != "flag"]
+    usual = _usual(sheet, layout, below)
+    other = below.filter(~usual)
+    if other.is_empty():
+        return Rows(below, [])
+    judge = _PlaceJudge(sheet, layout, communes, districts) if layout.names_places else _Judge(sheet, layout)
+    judged = judge.judge(other)
+    data = pl.concat(
+        [below.filter(usual), pl.Series([row.row for row in judged if row.kind is RowKind.DATA], dtype=pl.UInt32)]
+    )
+    return Rows(
+        data.sort(),
+        [row for row in judged if row.kind in (RowKind.TOTAL, RowKind.SUBTOTAL)],
+        [row.row for row in judged if row.kind is RowKind.SECTION],
+    )
+
+
+def _usual(sheet: Sheet, layout: Layout, below: pl.Series) -> pl.Series:
+    """Boolean: rows that are surely data, so that only the others need a closer look."""
+    filled = {placed.index: sheet.columns[placed.index].filled().gather(below) for placed in layout.placed}
+    core = [p.index for p in layout.placed if p.column.name in layout.form.required and p.column.type != "flag"]
+    if not core or layout.names_places:
+        return pl.repeat(False, len(below), dtype=pl.Boolean, eager=True)
     core_count = pl.select(pl.sum_horizontal([filled[index].cast(pl.Int32) for index in core])).to_series()
     usual = core_count * 2 > len(core)
     for name in layout.contract.key:
         index = layout.index_of(name)
         if index is None:
-            usual &= False
-            continue
+            return pl.repeat(False, len(below), dtype=pl.Boolean, eager=True)
         key = sheet.columns[index].gather(below).written()
         usual &= key.is_not_null() & ~_may_be_another_kind(key)
-    other = below.filter(~usual)
-    if other.is_empty():
-        return Rows(below, [])
-    judged = _Judge(sheet, layout).judge(other)
-    data = pl.concat(
-        [below.filter(usual), pl.Series([row for row, kind, _ in judged if kind is RowKind.DATA], dtype=pl.UInt32)]
-    )
-    return Rows(
-        data.sort(),
-        [SumRow(row, kind, after) for row, kind, after in judged if kind in (RowKind.TOTAL, RowKind.SUBTOTAL)],
-        [row for row, kind, _ in judged if kind is RowKind.SECTION or kind is RowKind.SUBTOTAL],
-    )
+    return usual
 
 
 def _may_be_another_kind(key: pl.Series) -> pl.Series:
@@ -119,44 +144,56 @@ class _Judge:
         self.above = {fold(text) for text in layout.above}
         self.columns = {p.index: p.column for p in layout.placed}
         self.keys = {layout.index_of(name) for name in layout.contract.key}
-        self.core = {p.index for p in layout.placed if p.column.required and p.column.type != "flag"}
+        self.core = {
+            p.index for p in layout.placed if p.column.name in layout.form.required and p.column.type != "flag"
+        }
         self.patterns = {p.index: re.compile(p.column.pattern) for p in layout.placed if p.column.pattern}
         self.in_footer = False
         self.previous = RowKind.HEADING  # the row right below the headings
         self.previous_row = layout.heading_rows.stop - 1
 
-    def judge(self, rows: pl.Series) -> list[tuple[int, RowKind, bool]]:
+    def judge(self, rows: pl.Series) -> list[SumRow]:
+        """Each row with its kind, in order."""
         texts = [cells.gather(rows).written().to_list() for cells in self.sheet.columns]
+        broken: dict[int, list[tuple[int, str]]] = {}
+        for cell in self.sheet.broken:
+            broken.setdefault(cell.row, []).append((cell.column, cell.text))
         judged = []
         for row, *line in zip(rows.to_list(), *texts, strict=True):
             filled = [(index, text) for index, text in enumerate(line) if text is not None]
+            filled = sorted({*filled, *broken.get(row, ())})
             if row != self.previous_row + 1:
                 self.previous = RowKind.DATA
-            kind, after = self._kind(filled)
-            self.previous, self.previous_row = kind, row
-            judged.append((row, kind, after))
+            found = self._kind(row, filled)
+            if found.kind is not RowKind.BLANK:
+                self.previous = found.kind
+            self.previous_row = row
+            judged.append(found)
         return judged
 
-    def _kind(self, filled: Sequence[tuple[int, str]]) -> tuple[RowKind, bool]:
+    def _kind(self, row: int, filled: Sequence[tuple[int, str]]) -> SumRow:
         if not filled:
-            return RowKind.BLANK, False
+            return SumRow(row, RowKind.BLANK)
         if self._is_heading(filled):
-            return RowKind.HEADING, False
+            return SumRow(row, RowKind.HEADING)
         folded = [(index, fold(text)) for index, text in filled]
         label_index, label = next(((index, text) for index, text in folded if not _is_number(text)), folded[0])
+        shown = next(text for index, text in filled if index == label_index)
         has_key = any(index in self.keys and self._is_key(index, text) for index, text in filled)
         if not has_key and _TOTAL.match(label) and self._others_are_figures(folded, label_index):
-            return (RowKind.TOTAL if _GRAND_TOTAL.match(label) else RowKind.SUBTOTAL), False
+            if _GRAND_TOTAL.match(label):
+                return SumRow(row, RowKind.TOTAL, level=0, label=shown)
+            return SumRow(row, RowKind.SUBTOTAL, label=shown)
         if (section := self._section(folded, has_key=has_key)) is not None:
-            return section, section is RowKind.SUBTOTAL
+            return SumRow(row, section, after=section is RowKind.SUBTOTAL, label=shown)
         core = sum(index in self.core for index, _ in filled)
         data_like = core * 2 > len(self.core) or (
             has_key and any(index in self.keys and re.search(r"\d", text) for index, text in filled)
         )
         if not data_like and (self.in_footer or any(_FOOTER.match(text) for _, text in folded)):
             self.in_footer = True
-            return RowKind.FOOTER, False
-        return RowKind.DATA, False
+            return SumRow(row, RowKind.FOOTER)
+        return SumRow(row, RowKind.DATA)
 
     def _is_heading(self, filled: Sequence[tuple[int, str]]) -> bool:
         """The headings again, at the top of a printed page; a letterhead again; or the row of column numbers."""
@@ -169,7 +206,7 @@ class _Judge:
             return False
         numbers = [_COLUMN_NUMBER.fullmatch(fold(text)) for _, text in filled]
         counted = [int(match[1]) for match in numbers if match and match[1]]
-        steps = sum(after == before + 1 for before, after in pairwise(counted))
+        steps = sum(before < after <= before + 2 for before, after in pairwise(counted))
         return (
             sum(map(bool, numbers)) * 10 >= len(filled) * 6
             and steps * 10 >= (len(counted) - 1) * 8
@@ -217,6 +254,69 @@ class _Judge:
             for index, text in figures
         )
         return RowKind.SUBTOTAL if summed else None
+
+
+class _PlaceJudge(_Judge):
+    """Judges the rows of a form in which each row is a place: communes are data, wider places give their sums.
+
+    A place may take two rows, of households and of persons, with its name in the first of them alone.
+    """
+
+    def __init__(self, sheet: Sheet, layout: Layout, communes: Area, districts: Area) -> None:
+        super().__init__(sheet, layout)
+        self.communes = communes
+        self.districts = districts
+        self.name = next(p.index for p in layout.placed if p.column.place == "commune_name")
+        self.figures = {p.index for p in layout.placed if p.column.type in ("integer", "decimal", "amount")}
+        self.counts = {p.index for p in layout.placed if p.column.type == "code"}
+        self.left = [index for index in range(self.name) if index not in self.columns]
+        self.pair = SumRow(0, RowKind.DATA)  # the last place, whose second row may follow
+        self.has_parts = any(
+            sheet.columns[index].written().str.contains(r"^[0-9]+\.[0-9]+\.?$").any() for index in self.left
+        )
+
+    def _kind(self, row: int, filled: Sequence[tuple[int, str]]) -> SumRow:
+        if not filled:
+            return SumRow(row, RowKind.BLANK)
+        texts = dict(filled)
+        name = texts.get(self.name)
+        numbered = name is None or _COLUMN_NUMBER.fullmatch(fold(name)) or len(filled) == 1
+        if (numbered or heading_key(name or "") in self.labels[self.name]) and self._is_heading(filled):
+            return SumRow(row, RowKind.HEADING)
+        left = [texts[index] for index in self.left if index in texts]
+        label = name or next((text for text in left if not _is_number(text) and not _ROMAN.fullmatch(fold(text))), None)
+        counts = self.counts & texts.keys()
+        if label is None and counts and not left:
+            return replace(self.pair, row=row)
+        place = self._place(label or "", left)
+        if not (counts or self.figures & texts.keys()):
+            if self.in_footer or any(_FOOTER.match(fold(text)) for text in texts.values()):
+                self.in_footer = True
+                return SumRow(row, RowKind.FOOTER)
+            place = RowKind.DATA if place is None else RowKind.SECTION, 1
+        kind, level = place or (RowKind.DATA, 1)
+        after = kind is RowKind.SUBTOTAL and not _TOTAL.match(fold(label or ""))
+        self.pair = SumRow(row, kind, after, level, label or "")
+        return self.pair
+
+    def _place(self, label: str, left: Sequence[str]) -> tuple[RowKind, int] | None:
+        """Kind and level of a place that is wider than a commune; None for a commune and for what is no place."""
+        folded = _ENUMERATOR.sub("", fold(label)).strip(" :.")
+        if _WHOLE.fullmatch(folded):
+            return RowKind.TOTAL, 0
+        if _COMMUNE.match(folded):
+            return None
+        if _PART.search(folded):
+            return RowKind.SUBTOTAL, 1
+        if _DISTRICT.match(folded) or _SUM_OF_DISTRICT.match(folded):
+            return RowKind.SUBTOTAL, 2
+        if self.has_parts and any(re.fullmatch(r"[0-9]+\.?", text) for text in left):
+            return RowKind.SUBTOTAL, 2
+        if self.communes.by_name(label).candidates:
+            return None
+        if _TOTAL.match(folded):
+            return RowKind.TOTAL, 0
+        return (RowKind.SUBTOTAL, 2) if label and self.districts.by_name(label).candidates else None
 
 
 def _is_section_word(label: str) -> bool:

@@ -1,16 +1,20 @@
 """The data rows of one sheet as a typed table, with what could not be read and where each column stands."""
 
 import re
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
+from ingestion.contract import Column
 from ingestion.place import AdminUnit, Area, names_of
 from ingestion.reading.cells import DecimalSign, Reading, Unread, decimal_sign, has_no_fractions, read_column
 from ingestion.reading.layout import Layout, Placed
+from ingestion.reading.places import locate
+from ingestion.reading.rates import WrongRate, wrong_rates
 from ingestion.reading.rows import Rows
 from ingestion.reading.sheet import Cells, Sheet
 from ingestion.reading.totals import Mismatch, is_summed, mismatches
@@ -75,26 +79,35 @@ class Table:
         """The cells that could not be read, by row and column, as `raw.unread_cell` keeps them."""
         records = []
         for name, reading in self._readings.items():
-            if reading.unread:
+            if reading.unread and name in self._placed:
                 records += self._unread_records(name, self._placed[name], reading.unread)
-        if self._communes is not None and self._communes.unresolved and self._name_of_place is not None:
+        for told in self._told_by_column:
+            for placed, unread in told.unread:
+                records += self._unread_records(told.name, placed, unread)
+        if self._communes is not None and self._communes.unresolved:
             records += self._unread_records(self._communes.code, self._name_of_place, self._communes.unresolved)
         return pl.DataFrame(records, schema=UNREAD_SCHEMA, orient="row").sort("row_number", maintain_order=True)
 
     def _unread_records(
-        self, name: str, placed: Placed, unread: Mapping[int, Unread]
+        self, name: str, placed: Placed | None, unread: Mapping[int, Unread]
     ) -> list[tuple[str, int, str, str | None, str, str, str, str]]:
+        """Records of `unread`; without a place in the sheet, what a section line above says could not be read."""
         indices = sorted(unread)
         numbers = self.row_numbers.gather(indices).to_list()
-        written = self._cells(placed).gather(pl.Series(indices)).written()
-        broken = self._broken.get(placed.index, {})
+        if placed is not None:
+            written = self._cells(placed).gather(pl.Series(indices)).written()
+        elif self._section_names is not None:
+            written = self._section_names.gather(indices)
+        else:
+            raise ValueError(f"nothing in the sheet says {name}")
+        broken = self._broken.get(placed.index, {}) if placed else {}
         return [
             (
                 self.sheet.name,
                 number,
                 name,
-                self.sheet.address(number, placed.index),
-                broken.get(index, "") if text is None else text,
+                self.sheet.address(number, placed.index) if placed else None,
+                (broken.get(index, "") if text is None else text),
                 unread[index].rule,
                 unread[index].expected_vi,
                 unread[index].expected_en,
@@ -104,12 +117,16 @@ class Table:
 
     def positions(self) -> pl.DataFrame:
         """Where the columns stand, as `raw.column_position` keeps it; nothing for files without column letters."""
-        records = [
-            (self.sheet.name, placed.column.name, self.sheet.letter(placed.index))
-            for placed in self.layout.placed
-            if self.sheet.has_letters
-        ]
-        return pl.DataFrame(records, schema=POSITION_SCHEMA, orient="row")
+        places = {placed.column.name: placed.index for placed in self.layout.placed}
+        for told in self._told_by_column:
+            places.setdefault(told.name, min(self.layout.by_code.values()))
+        records = [(self.sheet.name, name, self.sheet.letter(index)) for name, index in places.items()]
+        return pl.DataFrame(records if self.sheet.has_letters else [], schema=POSITION_SCHEMA, orient="row")
+
+    def missing(self) -> list[Column]:
+        """The columns that the sheet must have and has not; the commune may be told by lines above its rows."""
+        told = self._section_names is not None
+        return [column for column in self.layout.missing if not (told and column.place)]
 
     def nameless(self) -> list[int]:
         """Columns without a heading that hold something in data rows."""
@@ -118,18 +135,63 @@ class Table:
         ]
 
     def mismatches(self) -> list[Mismatch]:
-        """Sums stated in the sheet that are not those of their rows."""
-        if not self.kinds.sums:
+        """Sums stated in the sheet that are not those of their rows; households and persons are added up apart."""
+        kinds = self.kinds
+        if not kinds.sums:
             return []
         summed = [placed for placed in self.layout.placed if is_summed(placed.column.type)]
+        stated = {placed.column.name: self._in_sums(placed).to_list() for placed in summed}
+        if not self.layout.names_places or not (counts := self._counts):
+            return mismatches(kinds, stated, self._summed_values(summed, None), self._gaps(summed, None))
+        found: list[Mismatch] = []
+        of_rows, of_sums = (self._readings[counts.column.name].values, self._in_sums(counts))
+        for count in of_sums.unique(maintain_order=True):
+            mine = [index for index, other in enumerate(of_sums) if other == count]
+            rows = of_rows.eq_missing(count)
+            part = Rows(kinds.data.filter(rows), [kinds.sums[index] for index in mine], kinds.sections)
+            found += mismatches(
+                part,
+                {name: [values[index] for index in mine] for name, values in stated.items()},
+                self._summed_values(summed, rows),
+                self._gaps(summed, rows),
+            )
+        return sorted(found, key=lambda mismatch: mismatch.row)
+
+    @property
+    def _counts(self) -> Placed | None:
+        """The column that tells what the figures of a row count, in forms of two rows to a place."""
+        return next((p for p in self.layout.placed if p.column.key and p.column.type == "code"), None)
+
+    def _in_sums(self, placed: Placed) -> pl.Series:
+        """A column in the rows of sums, as it can be read there."""
         rows = pl.Series([sum_row.row for sum_row in self.kinds.sums], dtype=pl.UInt32)
-        stated = {
-            placed.column.name: self._read(placed, self.sheet.columns[placed.index].gather(rows)).values.to_list()
-            for placed in summed
-        }
+        return self._read(placed, self.sheet.columns[placed.index].gather(rows)).values
+
+    def _summed_values(self, summed: Iterable[Placed], rows: pl.Series | None) -> dict[str, pl.Series]:
         values = {placed.column.name: self._readings[placed.column.name].values for placed in summed}
-        gaps = {placed.column.name for placed in summed if self._readings[placed.column.name].unread}
-        return mismatches(self.kinds, stated, values, gaps)
+        return values if rows is None else {name: series.filter(rows) for name, series in values.items()}
+
+    def _gaps(self, summed: Iterable[Placed], rows: pl.Series | None) -> set[str]:
+        return {
+            placed.column.name
+            for placed in summed
+            if any(rows is None or rows[index] for index in self._readings[placed.column.name].unread)
+        }
+
+    def wrong_rates(self) -> list[WrongRate]:
+        """Rates stated in the sheet that are not their part of the whole, in data rows and in sums."""
+        found: list[WrongRate] = []
+        rows = pl.concat([self.kinds.data, pl.Series([sum_row.row for sum_row in self.kinds.sums], dtype=pl.UInt32)])
+        for rate in self.layout.rates:
+            if not {rate.part, rate.whole} <= self._placed.keys():
+                continue
+            part, whole = (
+                pl.concat([self._readings[name].values, self._in_sums(self._placed[name])])
+                for name in (rate.part, rate.whole)
+            )
+            cells = self.sheet.columns[rate.index].gather(rows)
+            found += wrong_rates(rate, rows.to_list(), cells.written().to_list(), part.to_list(), whole.to_list())
+        return sorted(found, key=lambda wrong: (wrong.row, wrong.index))
 
     # --- reading ---
 
@@ -140,21 +202,45 @@ class Table:
     def _cells(self, placed: Placed) -> Cells:
         cells = self._spread(placed)
         rows = self.kinds.data
-        if len(rows) == cells.height:
+        if len(rows) < cells.height:
+            if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):  # one block, as in most files
+                cells = cells.slice(int(rows[0]), len(rows))
+            else:
+                cells = cells.gather(rows)
+        if (over := self._placed.get(self.layout.form.carried_down.get(placed.column.name, ""))) is None:
             return cells
-        if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):  # one block, as in most files
-            return cells.slice(int(rows[0]), len(rows))
-        return cells.gather(rows)
+        return self._carried_down(cells, self._read(over, self._cells(over)).values)
+
+    def _carried_down(self, cells: Cells, over: pl.Series) -> Cells:
+        """The cells, with a value that is written once standing in each of its rows: those below it, without a line
+        between them, that differ in `over`."""
+        filled = cells.filled()
+        if filled.all():
+            return cells
+        source = list(range(cells.height))
+        rows, apart = self.kinds.data.to_list(), {*self.kinds.sections, *(sums.row for sums in self.kinds.sums)}
+        given, seen = -1, set[Any]()
+        for index, (is_given, value) in enumerate(zip(filled, over.to_list(), strict=True)):
+            if is_given:
+                given, seen = index, {value}
+            elif value is None or value in seen or not apart.isdisjoint(range(rows[index - 1] + 1, rows[index])):
+                given = -1
+            if given >= 0:
+                source[index] = given
+                seen.add(value)
+        return cells.gather(pl.Series(source))
 
     def _spread(self, placed: Placed) -> Cells:
         """The column, with a text or code that is merged downwards standing in each of its rows.
 
-        So offices write a commune over its households. Not keys or names of people, nor numbers: those count once.
+        So offices write a commune over its households. Not names of people, nor numbers: those count once; keys only
+        where the form says that they are written once over several rows.
         """
         cells, column = self.sheet.columns[placed.index], placed.column
         index = placed.index + self.sheet.first_column
         spans = [(first, last) for (first, left), (last, right) in self.sheet.merged if left == right == index]
-        if column.type not in ("text", "code") or column.key or column.personal or not spans:
+        once = column.key and column.name not in self.layout.form.carried_down
+        if column.type not in ("text", "code") or once or column.personal or not spans:
             return cells
         source = list(range(cells.height))
         for first, last in spans:
@@ -210,15 +296,57 @@ class Table:
         """What the columns of the sheet hold, by name."""
         readings: dict[str, Reading] = {}
         for placed in self.layout.placed:
-            reading = self._read(placed, self._cells(placed))
-            unread = {**reading.unread, **dict.fromkeys(self._broken.get(placed.index, ()), _NO_VALUE)}
-            values = reading.values
-            if placed.column.type == "flag":
-                values = values.fill_null(False)
-                if unread:
-                    values = values.scatter(list(unread), None)
-            readings[placed.column.name] = Reading(values, unread, reading.precision)
+            readings[placed.column.name] = self._reading(placed)
+        for told in self._told_by_column:
+            readings[told.name] = Reading(told.values)
         return readings
+
+    def _reading(self, placed: Placed) -> Reading:
+        reading = self._read(placed, self._cells(placed))
+        unread = {**reading.unread, **dict.fromkeys(self._broken.get(placed.index, ()), _NO_VALUE)}
+        values = reading.values
+        if placed.column.type == "flag":
+            values = values.fill_null(False)
+            if unread:
+                values = values.scatter(list(unread), None)
+        reading = Reading(values, unread, reading.precision)
+        if placed.column.place not in ("commune_code", "admin_unit_code"):
+            return reading
+        is_judged = "HR-01" in self.layout.contract.rules  # it knows codes of communes that are not the sender's
+        return locate(reading, placed.column, self.area, self.districts, any_code=is_judged)
+
+    @cached_property
+    def _told_by_column(self) -> "list[_ToldByColumn]":
+        """A code that is told by which of several columns is filled, and the value that stands there.
+
+        Each stays aside where the sheet has a column of its own for it.
+        """
+        declared = self.layout.form.code_by_column
+        if declared is None or not self.layout.by_code:
+            return []
+        height = len(self.kinds.data)
+        code_column, value_column = map(self.layout.contract.column, (declared.code, declared.value))
+        columns = {
+            code: Placed(value_column, index, self.sheet.letter(index)) for code, index in self.layout.by_code.items()
+        }
+        filled = {code: self._cells(placed).filled() for code, placed in columns.items()}
+        count = pl.select(pl.sum_horizontal([series.cast(pl.Int32) for series in filled.values()])).to_series()
+        codes = pl.repeat(None, height, dtype=pl.String, eager=True)
+        values = pl.repeat(None, height, dtype=DTYPES[value_column.type], eager=True)
+        both = dict.fromkeys((count > 1).arg_true(), _one_of_the_columns(code_column))
+        unread: list[tuple[Placed, Mapping[int, Unread]]] = []
+        for code, placed in columns.items():
+            alone = filled[code] & (count == 1)
+            reading = self._reading(placed)
+            codes = pl.select(pl.when(alone).then(pl.lit(code)).otherwise(codes)).to_series()
+            values = pl.select(pl.when(alone).then(reading.values).otherwise(values)).to_series()
+            unread.append((placed, {index: why for index, why in reading.unread.items() if index not in both}))
+        first = next(iter(columns.values()))
+        told = [
+            _ToldByColumn(declared.code, codes, [(first, both)] if both else []),
+            _ToldByColumn(declared.value, values, unread),
+        ]
+        return [item for item in told if item.name not in self._placed]
 
     @cached_property
     def _values(self) -> dict[str, pl.Series]:
@@ -227,6 +355,10 @@ class Table:
         for name, reading in self._readings.items():
             if reading.precision is not None:
                 values[f"{name}_precision"] = reading.precision
+        if self._section_names is not None:
+            values[next(c.name for c in self.layout.contract.columns if c.place == "commune_name")] = (
+                self._section_names
+            )
         if self._communes is not None:
             values[self._communes.code] = self._communes.values
         return values
@@ -238,13 +370,51 @@ class Table:
         return next((placed for placed in self.layout.placed if placed.column.place == "commune_name"), None)
 
     @cached_property
-    def _communes(self) -> "_Communes | None":
-        """The codes of the communes, from their names where no code is sent."""
-        code = next((column.name for column in self.layout.contract.columns if column.place == "commune_code"), None)
-        if code is None or self._name_of_place is None:
+    def _section_names(self) -> pl.Series | None:
+        """The communes that lines above their rows name, by data row; None where columns tell them or no line does."""
+        contract = self.layout.contract
+        places = {column.name for column in contract.columns if column.place and not column.derived}
+        if self.layout.form.id or not any(places >= set(group) for group in contract.one_of if set(group) & places):
             return None
-        names = self._readings[self._name_of_place.column.name].values
-        sent = self._readings.get(code) or Reading(pl.repeat(None, len(names), dtype=pl.String, eager=True))
+        if places & self._placed.keys():
+            return None
+        lines = sorted([*self.kinds.sections, *(sums.row for sums in self.kinds.sums if sums.after)])
+        named = {row: name for row in lines if (name := self._commune_of_line(row)) is not None}
+        if not named:
+            return None
+        names: list[str | None] = []
+        starts = list(named)
+        for row in self.kinds.data:
+            above = bisect_left(starts, row)
+            names.append(named[starts[above - 1]] if above else None)
+        return pl.Series(names, dtype=pl.String)
+
+    def _commune_of_line(self, row: int) -> str | None:
+        """The commune that a line between the rows is about; None for one about anything else, such as a village."""
+        for cells in self.sheet.columns:
+            text = cells.at(row)
+            name = _SECTION_MARK.sub("", text or "").strip()
+            name = re.sub(r"\s*(?::|\(|-\s*\d).*$", "", name)
+            if name and (_COMMUNE_WORD.match(fold(name)) or self.area.by_name(name).candidates):
+                return name
+        return None
+
+    @cached_property
+    def _communes(self) -> "_Communes | None":
+        """The codes of the communes: as sent, else from a code that begins with them, else from their names."""
+        code = next((column.name for column in self.layout.contract.columns if column.place == "commune_code"), None)
+        if code is None:
+            return None
+        height = len(self.kinds.data)
+        if (whose := self._readings.get(self.layout.form.commune_from or "")) is not None:
+            return _Communes(code, whose.values.str.extract(r"^([0-9]{5})-"), {})
+        if self._section_names is not None:
+            names = self._section_names
+        elif self._name_of_place is not None:
+            names = self._readings[self._name_of_place.column.name].values
+        else:
+            return None
+        sent = self._readings.get(code) or Reading(pl.repeat(None, height, dtype=pl.String, eager=True))
         open_rows = sent.values.is_null() & names.is_not_null()
         if sent.unread:
             open_rows = open_rows.scatter(list(sent.unread), False)
@@ -288,6 +458,16 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class _ToldByColumn:
+    """A column of the contract that several columns of the sheet tell together, with the cells of each that could not
+    be read."""
+
+    name: str
+    values: pl.Series
+    unread: Sequence[tuple[Placed, Mapping[int, Unread]]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Communes:
     """Codes of the communes, for the column `code`; `unresolved` are names without one, by index."""
 
@@ -297,6 +477,18 @@ class _Communes:
 
 
 _OFFICE = re.compile(r"^(?:pgd|phòng giao dịch)(?:\s+nhcsxh)?[\s:.-]*")
+_SECTION_MARK = re.compile(r"^(?:[IVXLCivxlc]+|[A-Ha-h]|[0-9]{1,2})(?:\s*[.):\-]\s*|$)")
+_COMMUNE_WORD = re.compile(r"(?:xã|phường|thị trấn|đặc khu)\b")
+
+
+def _one_of_the_columns(column: Column) -> Unread:
+    labels = column.codes.labels.values() if column.codes else ()
+    columns = ", ".join(f"“{label}”" for label in labels)
+    return Unread(
+        f"chỉ một trong các cột {columns} có ghi", f"only one of the columns {columns} filled", rule="unreadable_cell"
+    )
+
+
 _NO_VALUE = Unread(
     "một giá trị; ô đang là lỗi hoặc công thức chưa được tính (mở tệp bằng Excel, sửa công thức rồi lưu lại)",
     "a value; the cell is an error or a formula that was never computed",

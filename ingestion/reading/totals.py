@@ -60,7 +60,8 @@ def _scopes(rows: Rows, sum_row: SumRow) -> list[tuple[int, int]]:
     A sum mostly stands below its rows, but a report may begin with its total.
     """
     totals = [other.row for other in rows.sums if other.kind is RowKind.TOTAL]
-    marks = [*rows.sections, *(other.row for other in rows.sums)]
+    wider = [other for other in rows.sums if other.level <= sum_row.level or sum_row.kind is RowKind.TOTAL]
+    marks = [*rows.sections, *(other.row for other in wider)]
     here, end = int(rows.data.search_sorted(sum_row.row)), len(rows.data)
 
     def above(bounds: list[int]) -> tuple[int, int]:
