@@ -1,20 +1,22 @@
 """
 ### Judge the reports that were received
 
-**What.** Great Expectations judges every report that awaits judgement, one mapped task per data set: contract and rules
-give findings, rows are held, each report gets its verdict. Then the Data Docs of the run are built.
+**What.** Great Expectations judges every report that awaits judgement, data set by data set: contract and rules give
+findings, rows are held, each report gets its verdict. Reports that were compared with what has changed by that are
+judged again, until nothing changes. Then the Data Docs of the run are built. One task, for what is judged decides what
+is to be judged next; `ops.step_outcome` has a row for each round of each data set.
 
 **Trigger.** The asset `reports_received`. Its own asset `reports_judged` starts `build_warehouse`, also on a night with
 nothing to judge.
 
 **On failure.** Nothing is published. A failure is the gate's or the database's, never a bad report's: read the log of
-the mapped task with the data set's name, then clear it. The reports of that data set stay as received until then.
+the task, whose last step in `ops.step_outcome` names the data set, then clear it. It goes on where it ended.
 """
 
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, TriggerRule, dag, task
+from airflow.sdk import Asset, dag, task
 
 RECEIVED = Asset("reports_received")
 JUDGED = Asset("reports_judged")
@@ -33,27 +35,14 @@ NIGHT = (
     doc_md=__doc__,
 )
 def judge_reports() -> None:
-    @task
-    def list_pending() -> list[str]:
-        from ingestion import pipeline
-
-        return pipeline.pending()
-
-    @task(map_index_template="{{ task.op_kwargs['dataset'] }}")
-    def judge(dataset: str, night_id: str) -> dict[str, Any]:
-        from ingestion import pipeline
-
-        return pipeline.judge_dataset(dataset, night_id)
-
-    @task(outlets=[JUDGED], trigger_rule=TriggerRule.NONE_FAILED)
-    def build_data_docs(datasets: list[str], night_id: str, outlet_events: Any = None) -> dict[str, Any]:
+    @task(outlets=[JUDGED])
+    def judge(night_id: str, outlet_events: Any = None) -> dict[str, Any]:
         from ingestion import pipeline
 
         outlet_events[JUDGED].extra = {"night_id": night_id}
-        return pipeline.build_docs(night_id) if datasets else {}
+        return pipeline.judge_pending(night_id)
 
-    pending = list_pending()
-    judge.partial(night_id=NIGHT).expand(dataset=pending) >> build_data_docs(pending, night_id=NIGHT)
+    judge(night_id=NIGHT)
 
 
 judge_reports()

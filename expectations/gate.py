@@ -12,8 +12,9 @@ The only module that knows Great Expectations. How it is used, and why:
   value of a report.
 * The context is ephemeral over `great_expectations.yml`: a file context would write data sources and checkpoints into
   the checkout. What a run leaves (validation results, Data Docs) lies in the state folder under `gx`.
-* Findings, verdicts, superseded revisions and the conservation ledger of a data set are one transaction. A kill leaves
-  the reports `received`, and judging them again gives the same.
+* Findings, verdicts, superseded revisions, the conservation ledger of a data set, and the marks on what is to be judged
+  again since it was compared with something else, are one transaction. A kill leaves the reports to be judged, and
+  judging them again gives the same.
 
 The gate raises `GateError` rather than pass what it did not judge.
 """
@@ -45,13 +46,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from expectations.findings import Failure, write_findings
 from expectations.suites import PROJECT_DIR, SUITES_DIR
-from expectations.verdict import Verdict, decide, verdicts
+from expectations.verdict import Verdict, decide, standing, verdicts
 from ingestion.contract import Contract, load_contracts
 from ingestion.period import Period
+from ingestion.rule import in_order_of_judging
 
 _BATCH = "landed"  # the temporary view of the rows to judge
 _ONE_CONTEXT = threading.Lock()  # Great Expectations keeps one project per process
 _VALIDATIONS_KEPT = 10  # per data set
+_AWAITING = "(status_code = 'received' or (judge_again and status_code not in ('superseded', 'duplicate')))"
 _ROW_KEY = ["submission_id", "sheet_name", "row_number"]
 
 
@@ -120,43 +123,48 @@ class _Report:
 
     submission_id: int
     dataset: str | None
-    status_code: str
+    is_awaiting: bool
     period_code: str
     layout: str
     row_count: int
 
 
 def pending(url: str) -> dict[str, list[int]]:
-    """Reports that await judgement: submission ids by data set, in the order in which they came. `url` is libpq's."""
+    """Reports that await judgement, for the first time or again: submission ids by data set, oldest first.
+
+    The data sets stand in the order in which they are best judged. `url` is libpq's.
+    """
     with psycopg.connect(url) as connection:
         rows = connection.execute(
-            "select dataset, array_agg(submission_id order by submission_id) from ops.submission"
-            " where status_code = 'received' group by dataset order by dataset"
+            "select dataset, array_agg(submission_id order by submission_id) from ops.submission"  # noqa: S608 - constant
+            f" where dataset is not null and {_AWAITING} group by dataset"
         ).fetchall()
-    return dict(rows)
+    awaiting: dict[str, list[int]] = dict(rows)
+    return {dataset: awaiting[dataset] for dataset in in_order_of_judging(awaiting)}
 
 
 def judge(dataset: str, submission_ids: Sequence[int], *, url: str, home: Path) -> list[Verdict]:
     """Judge these reports of one data set; returns the verdict on each, by submission id.
 
-    All is decided in one transaction, one judge of a data set at a time. A report that is no longer `received` keeps
-    its verdict, so a step that was killed can be run again. `url` is a libpq URL; `home` is the state folder.
-    GateError if a report is unknown or of another data set, if there is nothing to judge, if rows are missing, or if
-    Great Expectations did not judge every expectation of the suite.
+    All is decided in one transaction, one judge at a time, for what one decides another compares with. A report that
+    does not await judgement keeps its verdict, so a step that was killed can be run again. `url` is a libpq URL; `home`
+    is the state folder. GateError if a report is unknown or of another data set, if there is nothing to judge, if rows
+    are missing, or if Great Expectations did not judge every expectation of the suite.
     """
     contract = load_contracts()[dataset]
     with psycopg.connect(url) as ledger, psycopg.connect(url, autocommit=True) as session:
-        ledger.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"judge {dataset}"])
-        judged = _received(ledger, dataset, submission_ids)
+        ledger.execute("select pg_advisory_xact_lock(hashtextextended('judge', 0))")
+        judged = _awaiting(ledger, dataset, submission_ids)
         if judged:
             _pin_batch(session, contract, judged)
             with _ONE_CONTEXT:
                 failures = _validate(session, dataset, judged, home)
+            before = standing(ledger, list(judged))
             try:
                 write_findings(ledger, session, contract, list(judged), failures)
             except (psycopg.Error, LookupError) as error:
                 raise GateError(f"{dataset}: the failing rows could not be told: {type(error).__name__}") from error
-            decide(ledger, dataset, {report.submission_id: report.row_count for report in judged.values()})
+            decide(ledger, dataset, {report.submission_id: report.row_count for report in judged.values()}, before)
         return verdicts(ledger, submission_ids)
 
 
@@ -179,20 +187,20 @@ def build_data_docs(home: Path) -> Path:
     return _store(home) / "data_docs" / "index.html"
 
 
-def _received(ledger: psycopg.Connection[Any], dataset: str, submission_ids: Sequence[int]) -> dict[int, _Report]:
+def _awaiting(ledger: psycopg.Connection[Any], dataset: str, submission_ids: Sequence[int]) -> dict[int, _Report]:
     """Those of the reports that await judgement, locked until the transaction ends."""
     if not submission_ids:
         raise GateError(f"{dataset}: no report was given to judge")
     with ledger.cursor(row_factory=class_row(_Report)) as cursor:
         reports = cursor.execute(
-            "select submission_id, dataset, status_code, period_code, layout, row_count from ops.submission"
-            " where submission_id = any(%s) order by submission_id for update",
+            f"select submission_id, dataset, {_AWAITING} as is_awaiting, period_code, layout, row_count"  # noqa: S608 - a constant
+            " from ops.submission where submission_id = any(%s) order by submission_id for update",
             [list(submission_ids)],
         ).fetchall()
     foreign = set(submission_ids) - {report.submission_id for report in reports if report.dataset == dataset}
     if foreign:
         raise GateError(f"{dataset}: no report of this data set: submissions {sorted(foreign)}")
-    return {report.submission_id: report for report in reports if report.status_code == "received"}
+    return {report.submission_id: report for report in reports if report.is_awaiting}
 
 
 def _pin_batch(session: psycopg.Connection[Any], contract: Contract, reports: Mapping[int, _Report]) -> None:

@@ -204,9 +204,9 @@ def load(
         pipeline.receive_files(files, night_id, "load", senders, tell)
     except pipeline.ReceiveError as error:
         raise CommandError(f"not received: {error}") from error
-    for dataset in pipeline.pending():
-        counts = pipeline.judge_dataset(dataset, night_id)
-        typer.echo(f"judged {dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    for dataset, rounds in pipeline.judge_pending(night_id).items():
+        for counts in rounds:
+            typer.echo(f"judged {dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     if not files:
         typer.echo("no files")
 

@@ -166,21 +166,30 @@ def receive_files(
     return counts
 
 
-def pending() -> list[str]:
-    """Data sets with reports that await judgement."""
-    from expectations.gate import pending as pending_submissions
+def judge_pending(night_id: str) -> dict[str, list[Counts]]:
+    """Judge every report that awaits it, and again those that are compared with what has changed, until none is left.
 
-    return sorted(pending_submissions(warehouse_url()))
+    Gives the counts of each round by data set. It comes to an end: what a verdict rests on are other data sets, which
+    do not rest on it, and earlier years.
+    """
+    from expectations.gate import pending
+
+    judged: dict[str, list[Counts]] = {}
+    while datasets := pending(warehouse_url()):
+        for dataset in datasets:
+            judged.setdefault(dataset, []).append(judge_dataset(dataset, night_id))
+    if judged:
+        build_docs(night_id)
+    return judged
 
 
 def judge_dataset(dataset: str, night_id: str) -> Counts:
-    """Judge every report of one data set that awaits it."""
-    from expectations.gate import judge
-    from expectations.gate import pending as pending_submissions
+    """Judge every report of one data set that awaits it, for the first time or again."""
+    from expectations.gate import judge, pending
 
     url = warehouse_url()
     with _step(night_id, "judge", dataset) as outcome:
-        submissions = pending_submissions(url).get(dataset, [])
+        submissions = pending(url).get(dataset, [])
         if not submissions:
             outcome.status_code = "skipped"
             return {"submissions": 0}
@@ -225,8 +234,6 @@ def run_night(night_id: str, inbox: str | None = None) -> Counts:
     """A whole night in this process, without a scheduler; the same steps in the same order."""
     load_reference_lists(night_id)
     received = [receive_batch(batch, night_id) for batch in batches(inbox)]
-    judged = {dataset: judge_dataset(dataset, night_id) for dataset in pending()}
-    if judged:
-        build_docs(night_id)
+    judged = judge_pending(night_id)
     built = {layer: build_layer(layer, night_id) for layer in LAYERS}
     return {"received": received, "judged": judged, "built": built, "published": publish(night_id)}

@@ -1,7 +1,7 @@
 """The catalogue of rules (`rules.yaml`): what is judged, how hard, who acts, and what the sender is told."""
 
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -33,8 +33,8 @@ class Rule:
     `optional_severity` holds for a cell of a column that is not required. `owner` must act: `sender`, or
     `standing_agency` for what only the programme's standing agency can settle. `threshold` is the share (0-1) above
     which a rule of the whole file speaks. `compares` names the data sets with whose accepted rows, of the same year or
-    the year before, the rule compares a report: when those change, the report is judged again. `placeholders` are the
-    fields that its messages need.
+    earlier, the rule compares a report: when those change, the report is judged again. `placeholders` are the fields
+    that its messages need.
     """
 
     id: str
@@ -110,6 +110,29 @@ class _Catalogue(Strict):
 def load_rules(path: Path = RULES_FILE) -> Mapping[str, Rule]:
     """Every rule by its id, in the order of the catalogue. RuleError naming file, rule and what is expected."""
     return _load(path)
+
+
+def compared_with(dataset: str) -> frozenset[str]:
+    """Data sets with whose accepted rows the rules of this data set compare its reports."""
+    return frozenset(other for rule in load_rules().values() if dataset in rule.datasets for other in rule.compares)
+
+
+def in_order_of_judging(datasets: Iterable[str]) -> list[str]:
+    """The data sets, each behind those that its rules compare it with as far as they do not compare back."""
+    ordered: list[str] = []
+    entered: set[str] = set()
+
+    def enter(dataset: str) -> None:
+        if dataset not in entered:
+            entered.add(dataset)
+            for other in sorted(compared_with(dataset)):
+                enter(other)
+            ordered.append(dataset)
+
+    wanted = sorted(datasets)
+    for dataset in wanted:
+        enter(dataset)
+    return [dataset for dataset in ordered if dataset in wanted]
 
 
 @lru_cache(maxsize=8)
