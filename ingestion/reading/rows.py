@@ -289,7 +289,7 @@ class _PlaceJudge(_Judge):
         if label is None and counts and not left:
             return replace(self.pair, row=row)
         place = self._place(label or "", left)
-        if not (counts or self.figures & texts.keys()):
+        if not (counts or any(index in self.figures and _is_number(text) for index, text in filled)):
             if self.in_footer or any(_FOOTER.match(fold(text)) for text in texts.values()):
                 self.in_footer = True
                 return SumRow(row, RowKind.FOOTER)
