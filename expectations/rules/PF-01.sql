@@ -1,5 +1,5 @@
--- Allocated above planned, or disbursed above allocated; one row per wrong figure. A pair of which one is missing is not
--- judged.
+-- Allocated above planned, or disbursed above allocated; one row per wrong figure. A pair of which one is missing is
+-- not judged.
 select
     b.submission_id,
     b.sheet_name,

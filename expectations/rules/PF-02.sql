@@ -1,5 +1,5 @@
 -- Allocated or disbursed since 1 January is less than in the last quarter of the same year that was accepted with the
--- same project, source, kind and place. The plan is no cumulative figure: it may be cut. A missing figure is not judged.
+-- same project, source, kind and place. The plan is no cumulative figure: it may be cut. Not judged: a missing figure.
 with before as (
     select distinct on (b.submission_id, b.sheet_name, b.row_number)
         b.submission_id,

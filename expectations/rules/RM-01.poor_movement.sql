@@ -1,14 +1,6 @@
--- Column 9 is not 1-2-3-4+5+6+7+8, where an empty cell counts as 0. Not judged: a row of which one of the nine could not
--- be read.
-select
-    submission_id,
-    sheet_name,
-    row_number,
-    'end' as column_name,
-    "end" as value,
-    expected,
-    coalesce("end", 0) - expected as difference
-from (
+-- Column 9 is not 1-2-3-4+5+6+7+8, where an empty cell counts as 0. Not judged: a row of which one of the nine could
+-- not be read.
+with summed as (
     select
         submission_id,
         sheet_name,
@@ -24,7 +16,17 @@ from (
         + coalesce(new, 0)
         + coalesce(other_increase, 0) as expected
     from {batch}
-) as summed
+)
+
+select
+    submission_id,
+    sheet_name,
+    row_number,
+    'end' as column_name,
+    "end" as value,
+    expected,
+    coalesce("end", 0) - expected as difference
+from summed
 where
     coalesce("end", 0) <> expected
     and (

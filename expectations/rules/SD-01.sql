@@ -1,5 +1,5 @@
 -- A delivered support must have its date and its amount, any other support neither; one row per wrong cell.
--- A row without a status is not judged.
+-- Not judged: a row without a status, and a cell that could not be read.
 select
     b.submission_id,
     b.sheet_name,
@@ -15,4 +15,6 @@ cross join lateral (
     ('delivered_on', to_char(b.delivered_on, 'DD/MM/YYYY')),
     ('amount', b.amount::text)
 ) as part (column_name, value)
-where (b.status = 'delivered') = (part.value is null)
+where
+    (b.status = 'delivered') = (part.value is null)
+    and (part.column_name = any(b.unread_columns)) is not true

@@ -1,6 +1,6 @@
--- The class of the household in force on the day does not entitle it to the policy. The day is that of delivery; of a case
--- not delivered the last of the period. In force is the class of that year's review and, until it is accepted, of the
--- last one before; of a year under two standards, that of the earlier (as intermediate.int_household__version has it).
+-- The class of the household in force on the day does not entitle it to the policy. The day is that of delivery; of a
+-- case not delivered the last of the period. In force is the class of that year's review and, until it is accepted, of
+-- the last one before; of a year under two standards, that of the earlier (as intermediate.int_household__version).
 -- Not judged: a household in no review so far, and a case refused.
 with support as (
     select
@@ -46,7 +46,16 @@ select
     'policy_code' as column_name,
     support.policy_code as value,
     support.household_code,
-    class_in_year.class_code,
+    case class_in_year.class_code
+        when 'poor' then 'Hộ nghèo'
+        when 'near_poor' then 'Hộ cận nghèo'
+        else 'Hộ không nghèo'
+    end as class_name_vi,
+    case class_in_year.class_code
+        when 'poor' then 'poor'
+        when 'near_poor' then 'near-poor'
+        else 'not poor'
+    end as class_name_en,
     support.day,
     policy.name_vi as policy_vi,
     policy.name_en as policy_en

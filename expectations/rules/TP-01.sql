@@ -1,5 +1,5 @@
--- A finished task that is not at 100 percent, or a task at 100 percent that is not finished. A row that lacks one of the
--- two is not judged.
+-- A finished task that is not at 100 percent, or a task at 100 percent that is not finished. A row that lacks one of
+-- the two is not judged.
 select
     submission_id,
     sheet_name,
