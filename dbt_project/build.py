@@ -66,7 +66,7 @@ def seed_if_changed(url: str) -> bool:
     """Loads the reference lists into schema `reference` if they differ from those loaded last; True if it did.
 
     The hash of what was loaded stands in `reference.seed_state`. It is taken away first and written last, so that a
-    killed load is done again. Raises BuildError.
+    killed load is done again. The views of expected reports rest on the lists and come with them. Raises BuildError.
     """
     wanted = _seeds_hash()
     with psycopg.connect(url, autocommit=True) as connection:
@@ -80,8 +80,17 @@ def seed_if_changed(url: str) -> bool:
             return False
         connection.execute("delete from reference.seed_state")
         _invoke(url, "reference", ["seed", "--full-refresh"])
+        build_report_status(url)
         connection.execute("insert into reference.seed_state (sha256) values (%s)", [wanted])
     return True
+
+
+def build_report_status(url: str) -> None:
+    """Makes the view `intermediate.int_report__status`, which tells at any moment which reports came and which are due.
+
+    A night makes it, too; this is for a warehouse that no night has built yet. Raises BuildError.
+    """
+    _invoke(url, "reference", ["run", "--select", "+int_report__status"])
 
 
 def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResult:

@@ -10,14 +10,25 @@
     ]) }}
 {%- endmacro %}
 
-{# The codes of the indicators in which a household is deprived, as an array. #}
+{#
+    The codes of the indicators in which a household is deprived, as an array. Null where the report tells of none of
+    them, neither yes nor no: unknown is not the same as not deprived.
+#}
 {% macro deprivations_of_row() -%}
-    array_remove(
-        array[
-            {%- for code in deprivation_codes() %}
-            case when dep_{{ code }} then '{{ code }}' end{{ ',' if not loop.last }}
-            {%- endfor %}
-        ],
-        null
-    )
+    case
+        when
+            num_nonnulls(
+                {%- for code in deprivation_codes() %}
+                dep_{{ code }}{{ ',' if not loop.last }}
+                {%- endfor %}
+            ) > 0
+            then array_remove(
+                array[
+                    {%- for code in deprivation_codes() %}
+                    case when dep_{{ code }} then '{{ code }}' end{{ ',' if not loop.last }}
+                    {%- endfor %}
+                ],
+                null
+            )
+    end
 {%- endmacro %}

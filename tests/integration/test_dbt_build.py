@@ -17,6 +17,15 @@ from ingestion.settings import get_settings
 from ingestion.warehouse import prepare
 
 OLD, NEW = "2016-2020", "2021-2025"
+OTHER_DATASETS: list[tuple[str, str, dict[str, Any]]] = [
+    ("household_member", "2022", {"household_code": "07615-00001", "person_no": 1, "sex": "male"}),
+    ("review_result", "2022", {"commune_code": "07615", "poor_count": 1}),
+    ("poor_movement", "2022", {"commune_code": "07615", "counted": "persons", "end": 3}),
+    ("near_poor_movement", "2022", {"commune_code": "07615", "counted": "households", "start": 2}),
+    ("programme_finance", "2022-Q4", {"project_code": "capacity", "planned": 7, "disbursed": 3}),
+    ("capacity_activity", "2022-S2", {"activity_id": "HD-1", "kind": "training", "cost": 5}),
+    ("task_progress", "2022-S2", {"task_code": "NQ160-T02", "percent_complete": 40}),
+]
 Row = tuple[Any, ...]
 Query = Callable[..., list[Row]]
 
@@ -75,6 +84,12 @@ def province(prepared_url: str) -> str:
             support("2", "07813-00077", "eligible", None),
         )
         submit(db, "sxd", "support_delivery", "2025-Q3", "", support("3", "07615-00001", "delivered", 5))
+        submit(db, "huyen-220", "household_review", "2024", NEW, register_row("07615-00009", "poor"))
+        for dataset, period, row in OTHER_DATASETS:
+            sender = "sldtbxh" if "-" in period else "huyen-220"
+            rejected = submit(db, sender, dataset, period, "", row)
+            db.execute("update ops.submission set status_code = 'rejected' where submission_id = %s", [rejected])
+            submit(db, sender, dataset, period, "", row, revision=2)
         held = submit(db, "huyen-220", "household_review", "2023", NEW, household("07615-00001", "poor", {}))
         db.execute(
             "insert into ops.finding (submission_id, found_by, rule, severity, sheet_name, row_number, message_vi,"
@@ -98,19 +113,22 @@ def query(province: str, built: list[BuildResult]) -> Query:
     return run
 
 
-def submit(db: psycopg.Connection[Row], sender: str, dataset: str, period: str, standard: str, *rows: Any) -> int:
+def submit(
+    db: psycopg.Connection[Row], sender: str, dataset: str, period: str, standard: str, *rows: Any, revision: int = 1
+) -> int:
     """An accepted report of these rows, as loading and judging leave it; gives its submission_id."""
     submitted = db.execute(
         "insert into ops.submission (sender_code, dataset, period_code, period_end, standard_code, revision, sha256,"
         " file_name, received_at, status_code, row_count, code_version)"
-        " values (%s, %s, %s, %s, %s, 1, %s, 'x.xlsx', now(), 'accepted', %s, 'test') returning submission_id",
+        " values (%s, %s, %s, %s, %s, %s, %s, 'x.xlsx', now(), 'accepted', %s, 'test') returning submission_id",
         [
             sender,
             dataset,
             period,
             Period.parse(period).end,
             standard,
-            f"{sender}{dataset}{period}{standard}",
+            revision,
+            f"{sender}{dataset}{period}{standard}{revision}",
             len(rows),
         ],
     ).fetchone()
@@ -137,7 +155,14 @@ def household(code: str, class_code: str, more: dict[str, Any]) -> dict[str, Any
         "area_type": "rural",
         "income_per_capita": 1_000_000,
         "class_reported": class_code,
+        **dict.fromkeys(("dep_water", "dep_toilet", "is_merit_family", "has_temporary_house"), False),
     } | more
+
+
+def register_row(code: str, class_code: str) -> dict[str, Any]:
+    """A household as the export of the register has it: neither income nor area nor deprivations."""
+    told = ("household_code", "head_ethnic_group", "commune_code", "member_count", "class_reported")
+    return {name: value for name, value in household(code, class_code, {}).items() if name in told}
 
 
 def review(db: psycopg.Connection[Row], sender: str, year: int, standard: str, *households: Any) -> None:
@@ -261,6 +286,95 @@ def test_a_list_with_every_row_held_gives_no_count(query: Query) -> None:
         " '2023' and indicator_code = 'poor_household_count' and admin_unit_level = 'commune' order by 1"
     )
     assert found == [("07615", None, None, False), ("07616", 0, 0, True)]
+
+
+def test_what_a_layout_does_not_carry_is_not_known(query: Query) -> None:
+    assert query(
+        "select class_code, area_type, income_per_capita_vnd, deprivation_count, class_derived_code"
+        " from mart_build.fct_household_review where review_year = 2024"
+    ) == [("poor", None, None, None, None)]
+    found = query(
+        "select indicator_code, numerator, is_publishable from mart_build.fct_indicator where period_code = '2024'"
+        " and admin_unit_code = '07615' and breakdown_code in ('', 'water') and indicator_code in ('deprivation_rate',"
+        " 'poor_household_count', 'poor_household_income_per_capita', 'poor_merit_household_count')"
+        " order by 1"
+    )
+    assert found == [
+        ("deprivation_rate", None, False),
+        ("poor_household_count", 1, True),
+        ("poor_household_income_per_capita", None, False),
+        ("poor_merit_household_count", None, False),
+    ]
+
+
+@pytest.mark.parametrize("dataset", [name for name, _, _ in OTHER_DATASETS])
+def test_accepted_rows_of_every_data_set_reach_staging(query: Query, dataset: str) -> None:
+    """Those of the revision in force, and not those of the rejected one."""
+    assert query(
+        f"select count(*), min(revision) from staging.stg_{dataset} join ops.submission using (submission_id)"
+    ) == [(1, 2)]
+
+
+def test_held_and_superseded_rows_reach_no_model(query: Query) -> None:
+    assert query("select count(*) from staging.stg_household_review where review_year = 2023") == [(0,)]
+    assert query("select count(*) from staging.stg_household_review_held") == [(1,)]
+
+
+def test_a_sender_who_sent_nothing_is_a_row(query: Query) -> None:
+    found = query(
+        "select sender_code, status_code, is_expected, due_on, revision_count, rows_sent, is_on_time"
+        " from mart_build.fct_report where dataset = 'review_result' and period_code = '2022' order by 1"
+    )
+    due = date(2022, 12, 20)
+    assert len(found) == 10  # the districts of Bắc Giang
+    assert found[1] == ("huyen-215", "missing", True, due, 0, None, False)
+    assert ("huyen-220", "accepted", True, due, 2, 1, False) in found
+
+
+def test_a_year_under_two_standards_owes_two_lists(query: Query) -> None:
+    found = query(
+        "select period_code, standard_code, status_code from mart_build.fct_report"
+        " where dataset = 'household_review' and sender_code = 'huyen-220' order by 1, 2"
+    )
+    assert found == [
+        ("2021", OLD, "accepted"),
+        ("2021", NEW, "accepted"),
+        ("2022", NEW, "accepted"),
+        ("2023", NEW, "accepted"),
+        ("2024", NEW, "accepted"),
+    ]
+
+
+def test_communes_owe_reports_from_2025_on(query: Query) -> None:
+    found = query(
+        "select left(sender_code, 3), count(*) filter (where status_code = 'missing'),"
+        " count(*) filter (where status_code = 'accepted'), min(admin_unit_code) from mart_build.fct_report"
+        " where dataset = 'commune_profile' and period_code = '2025' group by 1"
+    )
+    # of the 99 communes of the new province one sent its profile
+    assert found == [("xa-", 98, 1, "07210")]
+
+
+def test_an_agency_owes_from_the_first_quarter_that_was_sent(query: Query) -> None:
+    assert query(
+        "select min(period_code), count(*) filter (where status_code = 'accepted') from mart_build.fct_report"
+        " where dataset = 'credit_loan' and is_expected"
+    ) == [("2022-Q3", 1)]
+    leads = {"mttq", "nhcsxh", "sldtbxh", "stc", "stttt"}  # of tasks of the plan that runs in 2022
+    found = query(
+        "select sender_code, status_code from mart_build.fct_report"
+        " where dataset = 'task_progress' and period_code = '2022-S2' and is_expected"
+    )
+    assert dict(found) == {sender: "accepted" if sender == "sldtbxh" else "missing" for sender in leads}
+
+
+def test_completeness_of_reports(query: Query) -> None:
+    found = query(
+        "select admin_unit_code, numerator, denominator, value, is_publishable from mart_build.fct_indicator"
+        " where indicator_code = 'reporting_completeness' and period_code = '2022'"
+        " and breakdown_code = 'household_review' and admin_unit_code in ('24', '220', '215') order by 1"
+    )
+    assert found == [("215", 0, 1, 0, True), ("220", 1, 1, 100, True), ("24", 2, 10, 20, True)]
 
 
 def test_a_loan_finds_its_household_and_its_province(query: Query) -> None:

@@ -1,15 +1,11 @@
-with accepted as (
-    {{ accepted_rows('commune_profile') }}
-)
-
 select
     submission_id,
     sheet_name,
     row_number,
     sender_code,
     period_code,
-    period_end_on,
-    extract(year from period_end_on)::integer as profile_year,
+    period_end as period_end_on,
+    extract(year from period_end)::integer as profile_year,
     commune_code,
     household_count,
     population,
@@ -29,4 +25,4 @@ select
     vocationally_trained_labour,
     trained_in_year,
     trained_and_employed
-from accepted
+from {{ source('accepted', 'commune_profile') }}

@@ -1,15 +1,11 @@
-with accepted as (
-    {{ accepted_rows('credit_loan') }}
-)
-
 select
     submission_id,
     sheet_name,
     row_number,
     sender_code,
     period_code,
-    period_end_on,
-    extract(year from period_end_on)::integer as period_year,
+    period_end as period_end_on,
+    extract(year from period_end)::integer as period_year,
     loan_id,
     credit_programme_code,
     household_code,
@@ -27,4 +23,4 @@ select
     overdue as overdue_vnd,
     frozen as frozen_vnd,
     outstanding as outstanding_vnd
-from accepted
+from {{ source('accepted', 'credit_loan') }}

@@ -1,16 +1,12 @@
-with accepted as (
-    {{ accepted_rows('household_review') }}
-)
-
 select
     submission_id,
     sheet_name,
     row_number,
     sender_code,
     period_code,
-    period_end_on,
+    period_end as period_end_on,
     standard_code,
-    extract(year from period_end_on)::integer as review_year,
+    extract(year from period_end)::integer as review_year,
     household_code,
     head_national_id,
     head_ethnic_group as ethnic_group_code,
@@ -30,4 +26,4 @@ select
     has_no_labour_capacity,
     registered_to_escape,
     has_temporary_house
-from accepted
+from {{ source('accepted', 'household_review') }}

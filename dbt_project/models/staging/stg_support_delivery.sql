@@ -1,15 +1,11 @@
-with accepted as (
-    {{ accepted_rows('support_delivery') }}
-)
-
 select
     submission_id,
     sheet_name,
     row_number,
     sender_code,
     period_code,
-    period_end_on,
-    extract(year from period_end_on)::integer as period_year,
+    period_end as period_end_on,
+    extract(year from period_end)::integer as period_year,
     support_id,
     policy_code,
     household_code,
@@ -20,4 +16,4 @@ select
     quantity,
     amount as amount_vnd,
     funding_source as funding_source_code
-from accepted
+from {{ source('accepted', 'support_delivery') }}

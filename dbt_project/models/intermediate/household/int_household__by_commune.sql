@@ -6,11 +6,13 @@ with counted as (
         commune_code,
         count(*) filter (where class_code = 'poor') as poor_count,
         count(*) filter (where class_code = 'near_poor') as near_poor_count,
-        count(*) filter (where class_code = 'poor' and is_ethnic_minority) as ethnic_minority_poor_count,
-        count(*) filter (where class_code = 'poor' and is_merit_family) as merit_poor_count,
-        count(*) filter (where class_code = 'poor' and has_temporary_house) as temporary_house_poor_count,
-        coalesce(sum(member_count) filter (where class_code = 'poor'), 0) as poor_member_count,
-        coalesce(sum(income_per_capita_vnd * member_count) filter (where class_code = 'poor'), 0) as poor_income_vnd,
+        -- what a report does not tell of every poor household is not known of the commune
+        {{ sum_if_all_known('is_ethnic_minority::integer', "class_code = 'poor'") }} as ethnic_minority_poor_count,
+        {{ sum_if_all_known('is_merit_family::integer', "class_code = 'poor'") }} as merit_poor_count,
+        {{ sum_if_all_known('has_temporary_house::integer', "class_code = 'poor'") }} as temporary_house_poor_count,
+        {{ sum_if_all_known('member_count', "class_code = 'poor'") }} as poor_member_count,
+        {{ sum_if_all_known('income_per_capita_vnd * member_count', "class_code = 'poor'") }} as poor_income_vnd,
+        count(*) filter (where class_code = 'poor' and deprivation_codes is null) as poor_untold_deprivations_count,
         count(*) filter (where previous_class_code = 'poor') as poor_at_start_count,
         count(*) filter (where previous_class_code = 'poor' and class_code <> 'poor') as escaped_count,
         count(*) filter (where movement_code = 'poor_relapsed') as relapsed_count
@@ -100,11 +102,14 @@ select
     counted.commune_code is not null or held.commune_code is null as is_known,
     coalesce(counted.poor_count, 0) as poor_count,
     coalesce(counted.near_poor_count, 0) as near_poor_count,
-    coalesce(counted.ethnic_minority_poor_count, 0) as ethnic_minority_poor_count,
-    coalesce(counted.merit_poor_count, 0) as merit_poor_count,
-    coalesce(counted.temporary_house_poor_count, 0) as temporary_house_poor_count,
-    coalesce(counted.poor_member_count, 0) as poor_member_count,
-    coalesce(counted.poor_income_vnd, 0) as poor_income_vnd,
+    case when counted.commune_code is null then 0 else counted.ethnic_minority_poor_count end
+        as ethnic_minority_poor_count,
+    case when counted.commune_code is null then 0 else counted.merit_poor_count end as merit_poor_count,
+    case when counted.commune_code is null then 0 else counted.temporary_house_poor_count end
+        as temporary_house_poor_count,
+    case when counted.commune_code is null then 0 else counted.poor_member_count end as poor_member_count,
+    case when counted.commune_code is null then 0 else counted.poor_income_vnd end as poor_income_vnd,
+    coalesce(counted.poor_untold_deprivations_count, 0) as poor_untold_deprivations_count,
     coalesce(counted.poor_at_start_count, 0) + coalesce(off_list.poor_at_start_count, 0) as poor_at_start_count,
     coalesce(counted.escaped_count, 0) as escaped_count,
     coalesce(counted.relapsed_count, 0) as relapsed_count

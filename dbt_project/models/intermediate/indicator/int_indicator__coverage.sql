@@ -30,7 +30,6 @@ source as (
     cross join string_to_table(indicator.source_datasets, ';') as listed (dataset)
 ),
 
--- A report on several policies is one report.
 by_dataset as (
     select
         scope.indicator_code,
@@ -57,7 +56,14 @@ by_dataset as (
             )
             and (
                 source.dataset <> 'support_delivery'
-                or scope.support_code in ('', report.policy_code, report.policy_group_code)
+                or scope.support_code = ''
+                or exists (
+                    select 1
+                    from {{ ref('support_policy') }} as policy
+                    where
+                        lower(policy.lead_agency) = report.sender_code
+                        and scope.support_code in (policy.code, policy."group")
+                )
             )
     group by
         scope.indicator_code,

@@ -21,7 +21,10 @@ select
     commune.reporting_unit_code,
     deprivation.code as breakdown_code,
     '' as support_code,
-    case when commune.is_known then coalesce(deprived.poor_count, 0) end::numeric as numerator,
+    case
+        when commune.is_known and commune.poor_untold_deprivations_count = 0
+            then coalesce(deprived.poor_count, 0)
+    end::numeric as numerator,
     commune.poor_count::numeric as denominator
 from {{ ref('int_household__by_commune') }} as commune
 inner join {{ ref('deprivation') }} as deprivation on commune.standard_code = deprivation.standard_code

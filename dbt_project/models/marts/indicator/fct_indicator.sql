@@ -1,3 +1,11 @@
+with figure as (
+    select *
+    from {{ ref('int_indicator__by_place') }}
+    union all
+    select *
+    from {{ ref('int_indicator__reporting') }}
+)
+
 select
     figure.indicator_code,
     figure.period_code,
@@ -10,5 +18,5 @@ select
     {{ indicator_value('figure.numerator', 'figure.denominator', 'indicator') }} as value,
     figure.coverage_rate,
     figure.coverage_rate = 100 and figure.is_known as is_publishable
-from {{ ref('int_indicator__by_place') }} as figure
+from figure
 inner join {{ ref('dim_indicator') }} as indicator on figure.indicator_code = indicator.indicator_code

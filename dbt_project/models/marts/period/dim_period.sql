@@ -1,8 +1,12 @@
 with bounds as (
     select
-        least(2010, min(period_year)) as first_year,
-        greatest(2030, max(period_year) + 1) as last_year
-    from {{ ref('stg_submission') }}
+        least(2010, min(reported.report_year)) as first_year,
+        greatest(2030, max(reported.report_year) + 1) as last_year
+    from (
+        select period_year as report_year from {{ ref('stg_submission') }}
+        union all
+        select report_year from {{ ref('int_report__calendar') }}
+    ) as reported
 ),
 
 year_in_range as (

@@ -1,0 +1,22 @@
+select
+    submission_id,
+    sheet_name,
+    row_number,
+    sender_code,
+    period_code,
+    period_end as period_end_on,
+    extract(year from period_end)::integer as review_year,
+    household_code,
+    person_no::integer as person_no,
+    sex as sex_code,
+    birth_date,
+    relation_to_head as relation_to_head_code,
+    ethnic_group as ethnic_group_code,
+    national_id,
+    has_health_insurance,
+    is_studying,
+    is_working,
+    needs_vocational_training,
+    needs_legal_aid,
+    is_social_assistance_beneficiary
+from {{ source('accepted', 'household_member') }}

@@ -1,0 +1,20 @@
+select
+    submission_id,
+    sheet_name,
+    row_number,
+    sender_code,
+    period_code,
+    period_end as period_end_on,
+    extract(year from period_end)::integer as review_year,
+    commune_code,
+    counted as counted_code,
+    start as start_count,
+    to_near_poor as to_near_poor_count,
+    to_above as to_above_count,
+    other_decrease as other_decrease_count,
+    from_near_poor as from_near_poor_count,
+    relapsed as relapsed_count,
+    new as new_count,
+    other_increase as other_increase_count,
+    "end" as end_count
+from {{ source('accepted', 'poor_movement') }}
