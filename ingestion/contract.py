@@ -9,7 +9,6 @@ import csv
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -181,7 +180,8 @@ class Form:
     `headings` are those that a column has in this form, beside its own; in a further layout they name every column that
     is looked for. `required` are the columns that each report in this form has. `not_loaded` are headings of columns
     that are known and mean nothing here. `carried_down` gives columns written once over rows that differ in another
-    column. `commune_from` names a column that begins with the code of the commune.
+    column. `commune_from` names a column that begins with the code of the commune. `added_up` gives columns told as the
+    sum of several, by the headings of each; a row in which all of `sums_lack` are empty gives sums.
 
     A heading that ends in `…` stands for all that begin so.
     """
@@ -195,6 +195,8 @@ class Form:
     checked_rates: tuple[CheckedRate, ...] = field(default=(), hash=False)
     code_by_column: CodeByColumn | None = field(default=None, hash=False)
     commune_from: str | None = None
+    added_up: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict, hash=False)
+    sums_lack: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class Contract:
 
     `sender_kind` is `district` (from 1 July 2025 its communes), `agency` (any) or the code of one agency.
     `one_of` lists groups of columns of which each row must fill at least one. `rules` are the ids of the rules made for
-    this data set; those made for every data set are not repeated. `due_days` counts from the end of the period.
+    this data set; those made for every data set are not repeated.
     `forms` are its own form and, behind it, its further layouts.
     """
 
@@ -215,7 +217,6 @@ class Contract:
     grain: str
     sender_kind: str
     cadence: Cadence
-    due_days: int
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     rules: tuple[str, ...]
@@ -276,10 +277,6 @@ class Contract:
             return re.fullmatch(pattern, sender_code) is not None
         agencies = {code.lower() for code in load_code_list("agency").codes}
         return sender_code in (agencies if self.sender_kind == "agency" else {self.sender_kind.lower()})
-
-    def due_on(self, period: Period) -> date:
-        """The last day on which a report of this period is on time."""
-        return period.end + timedelta(days=self.due_days)
 
     def raw_columns(self) -> list[tuple[str, str]]:
         """Name and PostgreSQL type of each column of `raw.<dataset>`, in order."""
@@ -374,7 +371,7 @@ class _Builder:
         self._check_sources(columns)
         self._check_parts(columns)
         standards = self._standards(columns)
-        cadence, due_days = self._service()
+        cadence = self._cadence()
         return Contract(
             dataset=document.name,
             version=document.version,
@@ -384,7 +381,6 @@ class _Builder:
             grain=table.data_granularity_description,
             sender_kind=self._sender_kind(),
             cadence=cadence,
-            due_days=due_days,
             key=self._key(),
             columns=columns,
             rules=self._rules(),
@@ -613,6 +609,9 @@ class _Builder:
                 codes = known[by_column.code].codes if by_column.code in known else None
                 self._check_names(f"{path}.codeByColumn", given, list(known))
                 self._check_names(f"{path}.codeByColumn.headings", by_column.headings, codes.codes if codes else ())
+            numeric = [name for name in layout.columns if name in known and known[name].type in NUMERIC_TYPES]
+            self._check_names(f"{path}.addedUp", layout.added_up, numeric)
+            self._check_names(f"{path}.sumsLack", layout.sums_lack, list(layout.columns))
             if layout.commune_from:
                 self._check_names(f"{path}.communeFrom", [layout.commune_from], list(layout.columns))
             owners: dict[str, str] = {}
@@ -630,6 +629,8 @@ class _Builder:
                     headings={name: tuple(headings) for name, headings in layout.columns.items()},
                     code_by_column=by_column,
                     commune_from=layout.commune_from,
+                    added_up={name: tuple(map(tuple, parts)) for name, parts in layout.added_up.items()},
+                    sums_lack=frozenset(layout.sums_lack),
                     **self._form_properties(layout, known, path),
                 )
             )
@@ -674,18 +675,15 @@ class _Builder:
             self.problem("team.name", "expected district, agency, or the code of an agency")
         return name
 
-    def _service(self) -> tuple[Cadence, int]:
-        levels = {level.property: level for level in self.document.sla_properties}
-        if len(levels) < len(self.document.sla_properties) or levels.keys() != {"frequency", "latency"}:
-            self.problem("slaProperties", "expected frequency and latency, each once")
-            return "A", 0
-        frequency, latency = levels["frequency"], levels["latency"]
-        cadence = _CADENCES.get((frequency.value, frequency.unit))
+    def _cadence(self) -> Cadence:
+        levels = self.document.sla_properties
+        if len(levels) != 1:
+            self.problem("slaProperties", "expected frequency, once")
+            return "A"
+        cadence = _CADENCES.get((levels[0].value, levels[0].unit))
         if cadence is None:
             self.problem("slaProperties[frequency]", "expected 1 y, 6 m or 3 m")
-        if latency.unit != "d":
-            self.problem("slaProperties[latency].unit", "expected d, days after the end of the period")
-        return cadence or "A", latency.value
+        return cadence or "A"
 
 
 def load_contract(path: Path, rules: Mapping[str, Rule] | None = None) -> Contract:

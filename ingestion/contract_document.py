@@ -101,7 +101,8 @@ class FurtherLayout(FormProperties):
 
     `columns` are the columns that it may have, each with the headings that it has here beside its own; no other
     column is looked for. `required` are those that it must have. `commune_from` names a column whose first five digits
-    are the code of the commune.
+    are the code of the commune. `added_up` gives columns which may stand here as several that add up to it, each with
+    its headings; an empty one of them counts as nothing. A row in which all of `sums_lack` are empty gives sums.
     """
 
     id: Name
@@ -110,6 +111,8 @@ class FurtherLayout(FormProperties):
     required: list[Name] = Field(min_length=1)
     code_by_column: CodeByColumn | None = None
     commune_from: Name | None = None
+    added_up: dict[Name, list[list[Text]]] = Field(default_factory=dict)
+    sums_lack: list[Name] = Field(default_factory=list)
 
 
 class TableProperties(FormProperties):
@@ -208,11 +211,11 @@ class Team(_Part):
 
 
 class ServiceLevel(_Part):
-    """How often a report is due (frequency) and how many days after the end of its period (latency)."""
+    """How often a report is due. On which day stands in the reference list `reporting_calendar`."""
 
-    property: Literal["frequency", "latency"]
+    property: Literal["frequency"]
     value: int
-    unit: Literal["y", "m", "d"]
+    unit: Literal["y", "m"]
     description: Text
 
 

@@ -24,6 +24,7 @@ from ingestion.reading.sheet import Sheet
 from ingestion.reading.table import DTYPES, POSITION_SCHEMA, UNREAD_SCHEMA, Table
 from ingestion.reading.unreadable import UnreadableFileError
 from ingestion.reading.workbook import read_sheets
+from ingestion.reporting_calendar import opens_on
 from ingestion.rule import load_rules
 from ingestion.settings import get_settings
 from ingestion.text import fold
@@ -227,9 +228,12 @@ class _Reader:
         if period.cadence != contract.cadence:
             vi, en = _CADENCES[contract.cadence]
             found.append(wrong(f"báo cáo này lập {vi}", f"this report is made {en}"))
-        if period.end > self.today:
+        if (opens := opens_on(contract.dataset, period)) > self.today:
             found.append(
-                wrong(f"kỳ kết thúc ngày {period.end:%d/%m/%Y}, chưa đến", f"it ends on {period.end}, later than today")
+                wrong(
+                    f"báo cáo của kỳ này nhận từ ngày {opens:%d/%m/%Y}, chưa đến",
+                    f"its reports may be sent from {opens} on, later than today",
+                )
             )
         if contract.standards and not contract.layouts(period):
             found.append(

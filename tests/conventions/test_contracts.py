@@ -11,7 +11,6 @@ import pytest
 
 from ingestion.code_list import load_code_list
 from ingestion.contract import CONTRACTS_DIR, Column, Contract, heading_key, load_contracts
-from ingestion.period import Period
 from ingestion.rule import load_rules
 from ingestion.settings import REFERENCE_DIR
 from ingestion.strict_yaml import load_yaml
@@ -161,11 +160,3 @@ WITH_ALIASES = [
 def test_a_list_with_aliases_is_a_code_list(path: Path) -> None:
     codes = load_code_list(path.stem)
     assert len(codes.lookup) > 2 * len(codes.entries)
-
-
-@pytest.mark.parametrize("dataset", CONTRACTS)
-def test_a_report_is_due_after_its_period_began_and_before_the_next_ends(dataset: str) -> None:
-    contract = CONTRACTS[dataset]
-    period = Period.parse({"A": "2024", "S": "2024-S1", "Q": "2024-Q1"}[contract.cadence])
-    assert period.start < contract.due_on(period)
-    assert (contract.due_on(period) - period.end).days <= 31
