@@ -18,6 +18,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(default=Path(".chungtay"), description="The state folder: server, archive, logs, answers.")
     inbox: Path | None = Field(default=None, description="Where senders' folders stand; <home>/inbox when not set.")
+    outbox: Path | None = Field(default=None, description="Where the answers are put; <home>/outbox when not set.")
     warehouse_url: str | None = Field(
         default=None, description="libpq URL of the warehouse; the embedded server when not set."
     )
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     def model_post_init(self, _context: object) -> None:
         self.home = self.home.absolute()
         self.inbox = (self.inbox or self.home / "inbox").absolute()
+        self.outbox = (self.outbox or self.home / "outbox").absolute()
 
     @property
     def archive_dir(self) -> Path:
@@ -52,6 +54,13 @@ class Settings(BaseSettings):
         if self.inbox is None:
             raise AssertionError("set by model_post_init")
         return self.inbox
+
+    @property
+    def outbox_dir(self) -> Path:
+        """The answers, `<sender>/<period>/<file>`."""
+        if self.outbox is None:
+            raise AssertionError("set by model_post_init")
+        return self.outbox
 
 
 @lru_cache(maxsize=1)
