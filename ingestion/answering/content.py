@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 
 from ingestion.answering.notes import Note, Paragraph
-from ingestion.contract import Column
+from ingestion.contract import NUMERIC_TYPES, Column
 from ingestion.finding import Severity
-from ingestion.rule import Rule, load_rules, shown
+from ingestion.rule import shown
 
 SEVERITIES: tuple[Severity, ...] = ("reject", "critical", "warning")
 """The worst first."""
@@ -27,16 +28,23 @@ _MOST_IN_NOTE = 5
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One finding as the sender reads it. `cell` is the A1 address that is marked, None where none is; `read` is what
-    the warehouse understood; `expected` and `example` say what belongs there."""
+    """One finding as the sender reads it.
 
-    rule: Rule
+    `cell` is the A1 address that is marked, None where none is; `row_number` and `headings` tell the cell of a format
+    whose cells have no address. `read` is what the warehouse understood; `expected` and `example` say what belongs
+    there.
+    """
+
+    rule_id: str
     severity: Severity
     message_vi: str
     message_en: str
+    action_vi: str
     sheet_name: str | None = None
+    row_number: int | None = None
     cell: str | None = None
     heading: str = ""
+    headings: tuple[str, ...] = ()
     sent: str | None = None
     read: str | None = None
     expected: str = ""
@@ -200,7 +208,7 @@ def note_of(points: Sequence[Point]) -> Note:
     note: list[Paragraph] = []
     for number, point in enumerate(points[:_MOST_IN_NOTE]):
         name = SEVERITY_NAMES[point.severity][0]
-        note.append(Paragraph(("\n" if number else "") + f"{name.upper()} ({point.rule.id})", bold=True))
+        note.append(Paragraph(("\n" if number else "") + f"{name.upper()} ({point.rule_id})", bold=True))
         note.append(Paragraph(clipped(point.message_vi)))
         if point.read is not None:
             note.append(Paragraph(f"Hệ thống đọc được: {clipped(point.read)}"))
@@ -208,7 +216,8 @@ def note_of(points: Sequence[Point]) -> Note:
             note.append(Paragraph(f"Cần ghi: {clipped(point.expected)}"))
         if point.example and point.example not in point.message_vi + point.expected:
             note.append(Paragraph(f"Ví dụ: {point.example}"))
-        note.append(Paragraph(f"Cách sửa: {point.rule.action_vi}"))
+        if point.action_vi:
+            note.append(Paragraph(f"Cách sửa: {point.action_vi}"))
         note.append(Paragraph(clipped(point.message_en), small=True))
     if (more := len(points) - _MOST_IN_NOTE) > 0:
         note.append(Paragraph(f"\n… còn {more} điểm khác, xem trang “Cần sửa”."))
@@ -226,10 +235,10 @@ def example_of(column: Column) -> str:
     if column.type == "date":
         return "31/12/2022"
     if column.type in ("integer", "decimal", "amount"):
-        usual = {"integer": 4, "decimal": 12.5, "amount": 1_250_000}[column.type]
+        usual = {"integer": Decimal(4), "decimal": Decimal("12.5"), "amount": Decimal(1_250_000)}[column.type]
         low, high = column.minimum, column.maximum
-        value = usual if (low is None or low <= usual) and (high is None or usual <= high) else low or high
-        return shown(value, 0) if value != usual else {4: "4", 12.5: "12,5"}.get(usual, "1.250.000")
+        fits = (low is None or low <= usual) and (high is None or usual <= high)
+        return shown(usual if fits else low if low is not None else high, 0)
     return ""
 
 
@@ -250,6 +259,14 @@ def worst(points: Sequence[Point]) -> Severity:
     return min((point.severity for point in points), key=SEVERITIES.index)
 
 
-def rule_of(rule_id: str) -> Rule:
-    """A rule of the catalogue. KeyError if it is none."""
-    return load_rules()[rule_id]
+def written(value: object, column: Column) -> str:
+    """A typed value as a sender would write it; codes by their names."""
+    if isinstance(value, list):
+        return "; ".join(written(item, column) for item in value)
+    if isinstance(value, bool):
+        return "x (có)" if value else "để trống (không)"
+    if isinstance(value, int) and column.type in NUMERIC_TYPES:
+        return shown(Decimal(value), 0)
+    if column.codes is not None and isinstance(value, str):
+        return column.codes.labels.get(value, value)
+    return shown(value, 0)

@@ -132,7 +132,7 @@ class FirstSheet:
                 _text(point.heading, self._cell),
                 _text(sent, self._quoted if sent.startswith(_FORMULA_STARTS) else self._cell),
                 _rich(vietnamese, english, self._cell),
-                _text(point.rule.action_vi, self._cell),
+                _text(point.action_vi, self._cell),
             ]
         )
         if target and len(self._links) < _MOST_LINKS:
