@@ -209,6 +209,24 @@ def build_docs(night_id: str) -> Counts:
         return {"site": str(build_data_docs(get_settings().home))}
 
 
+def answer(night_id: str) -> Counts:
+    """Write the answer to every file whose reports were judged since its last one."""
+    from ingestion.answer import answer_pending
+    from ingestion.warehouse import create_engine
+
+    engine = create_engine(warehouse_url())
+    try:
+        with _step(night_id, "answer") as outcome:
+            answers = answer_pending(engine, get_settings())
+            outcome.count_in = outcome.count_out = len(answers)
+            counts: Counts = {"answers": len(answers)}
+            for answered in answers:
+                counts[answered.verdict_code] = counts.get(answered.verdict_code, 0) + 1
+            return counts
+    finally:
+        engine.dispose()
+
+
 def build_layer(layer: Layer, night_id: str) -> Counts:
     """Build and test one layer of the warehouse; a failing test is a failure."""
     from dbt_project.build import build
@@ -235,5 +253,12 @@ def run_night(night_id: str, inbox: str | None = None) -> Counts:
     load_reference_lists(night_id)
     received = [receive_batch(batch, night_id) for batch in batches(inbox)]
     judged = judge_pending(night_id)
+    answered = answer(night_id)
     built = {layer: build_layer(layer, night_id) for layer in LAYERS}
-    return {"received": received, "judged": judged, "built": built, "published": publish(night_id)}
+    return {
+        "received": received,
+        "judged": judged,
+        "answered": answered,
+        "built": built,
+        "published": publish(night_id),
+    }
