@@ -101,11 +101,13 @@ def _moment_text(moments: pl.Series) -> pl.Series:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A cell whose workbook holds no value for it: an error, or a formula that was never computed."""
+    """A cell whose workbook holds no value for it: an error, or a formula that was never computed. Or one whose text
+    is garbled: typed in a code of before Unicode, and not to be told exactly."""
 
     row: int
     column: int
     text: str
+    is_garbled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import polars as pl
 
 from ingestion.reading.html_table import read_html
+from ingestion.reading.legacy_text import find_code
 from ingestion.reading.sheet import Cells, Sheet, typed_columns
 from ingestion.reading.spreadsheet_xml import NAMESPACE, read_spreadsheet_xml
 from ingestion.reading.unreadable import UnreadableFileError, damaged, too_many_cells, too_many_columns, unsupported
@@ -40,6 +41,8 @@ def read_text_file(content: bytes, settings: Settings) -> list[Sheet]:
 
 
 _HEAD = 20_000
+_SAMPLE = 200_000
+_CELL_ENDS = re.compile(r"[\r\n\t;,|<>\"]+")
 _HTML = re.compile(r"<(?:html|!doctype html|table|tr|meta|body)\b", re.IGNORECASE)
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*(windows-125[28]|iso-8859-1|utf-16)", re.IGNORECASE)
 _UNKNOWN = UnreadableFileError("định dạng không nhận ra", "unknown file format")
@@ -54,9 +57,8 @@ def _decode(content: bytes) -> str:
     except UnicodeDecodeError as error:
         if encoding != "utf-8":
             raise damaged(f"{encoding}: {error.reason}") from error
-        declared = _CHARSET.search(content[:_HEAD])
         try:
-            text = content.decode(declared[1].decode() if declared else "cp1258")
+            text = content.decode(_code_page(content))
         except UnicodeDecodeError:
             raise UnreadableFileError(
                 "bảng mã không nhận ra; hãy lưu CSV dạng UTF-8", "unknown text encoding; save the CSV as UTF-8"
@@ -64,6 +66,14 @@ def _decode(content: bytes) -> str:
     if _has_controls(text[:4096]):
         raise _UNKNOWN
     return text
+
+
+def _code_page(content: bytes) -> str:
+    """The code page of a text that is not in Unicode: as it declares, that of old fonts, or the Vietnamese one."""
+    if declared := _CHARSET.search(content[:_HEAD]):
+        return declared[1].decode()
+    latin = content[:_SAMPLE].decode("cp1252", "replace")
+    return "cp1252" if find_code(_CELL_ENDS.split(latin)) else "cp1258"
 
 
 def _has_controls(text: str) -> bool:

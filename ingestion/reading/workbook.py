@@ -14,6 +14,7 @@ import polars as pl
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
 from ingestion.reading.binary_workbook import look_through_xls, ole_streams
+from ingestion.reading.legacy_text import without_legacy
 from ingestion.reading.marks import Marks
 from ingestion.reading.package import look_through
 from ingestion.reading.sheet import Broken, Cells, Sheet, typed_columns
@@ -33,8 +34,11 @@ _MIB = 1 << 20
 
 
 def read_sheets(path: Path, settings: Settings) -> list[Sheet]:
-    """All sheets of a file, in its order. Raises UnreadableFileError."""
-    content = _content(path, settings)
+    """All sheets of a file, in its order, their texts in Unicode. Raises UnreadableFileError."""
+    return [without_legacy(sheet) for sheet in _read(_content(path, settings), settings)]
+
+
+def _read(content: bytes, settings: Settings) -> list[Sheet]:
     if content.startswith(b"PK\x03\x04"):
         return _read_calamine(content, settings, look_through(content, settings))
     if content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
