@@ -268,6 +268,35 @@ def findings(
     _print_table(_console(), "Findings", [{name: row[name] for name in shown} for row in rows], limit)
 
 
+@cli.command()
+def overdue(
+    as_of: Annotated[str | None, typer.Option(help="As of this day (YYYY-MM-DD) instead of today.")] = None,
+    sender: Sender = None,
+    dataset: Dataset = None,
+    as_json: AsJson = False,
+    limit: Limit = 200,
+) -> None:
+    """What is missing: expected reports past their due day that have not come, or were refused."""
+    from datetime import date
+
+    from ingestion.overdue import NothingReceivedError, overdue_reports
+
+    try:
+        day = date.fromisoformat(as_of) if as_of else None
+    except ValueError:
+        raise CommandError(f"--as-of {as_of} is not a day; expected like 2023-01-31") from None
+    try:
+        rows = overdue_reports(_url(), as_of=day, sender=sender, dataset=dataset)
+    except NothingReceivedError as nothing:
+        typer.echo("[]" if as_json else f"Overdue: none; {nothing}")
+        return
+    if as_json:
+        _print_json(rows)
+        return
+    shown = ("sender_code", "sender_name", "dataset", "period_code", "standard_code", "status_code", "due_on")
+    _print_table(_console(), "Overdue", [{name: row[name] for name in (*shown, "days_overdue")} for row in rows], limit)
+
+
 # -- how it is shown --
 
 
