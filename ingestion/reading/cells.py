@@ -80,6 +80,7 @@ def _codes(column: Column) -> CodeList:
 _BLANK_MARKS = frozenset({"", "-", "--", "---", ".", "..", "...", "…", "n/a", "na", "#n/a", "null", "none", "nil"})
 _DIGITS = re.compile(r"[0-9]+")
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+]?[0-9]+")
+_NUMBER_AS_TEXT = re.compile(r"([0-9]+)[.,]0+")  # 56.0, as programs write a code that they hold as a number
 _CODE_AND_NUMBER = re.compile(r"([0-9]{1,5})\s*[-‐-―−]\s*([0-9]{1,5})")
 
 
@@ -116,6 +117,8 @@ def _normalised(texts: pl.Series) -> pl.Series:
     return texts.str.normalize("NFC").str.replace_all("\xa0", " ", literal=True)
 
 
+_SHOWN_AS_EXPONENT = 1e6
+"""A long number that ends in so many zeros was once shown as 1.23457E+11 and read back from that."""
 _LOST_DIGITS = Unread(
     "mã dạng văn bản; ô đang là số đã mất chữ số (định dạng lại cột là Text và nhập lại)",
     "the code as text; the cell is a number that has lost digits (format the column as text and type it again)",
@@ -132,6 +135,8 @@ def _read_identifier(text: str) -> str | Unread | None:
         return None
     if _EXPONENT.fullmatch(text):
         return _LOST_DIGITS
+    if match := _NUMBER_AS_TEXT.fullmatch(text):
+        return match[1]
     return clean_text(text)
 
 
@@ -202,7 +207,9 @@ def _by_identifier(cells: Cells, read: Callable[[str], Any], usual: str | None) 
     if cells.moment is not None:
         spoilt |= dict.fromkeys(cells.moment.is_not_null().arg_true(), _BECAME_DATE)
     if cells.number is not None:
-        spoilt |= dict.fromkeys((cells.number.abs() >= 1e15).fill_null(False).arg_true(), _LOST_DIGITS)
+        size = cells.number.abs()
+        lost = (size >= 1e15) | ((size >= 1e11) & (size % _SHOWN_AS_EXPONENT == 0))
+        spoilt |= dict.fromkeys(lost.fill_null(False).arg_true(), _LOST_DIGITS)
     if not spoilt:
         return reading
     return Reading(reading.values.scatter(list(spoilt), None), {**reading.unread, **spoilt})
@@ -210,7 +217,31 @@ def _by_identifier(cells: Cells, read: Callable[[str], Any], usual: str | None) 
 
 # --- flags and codes -------------------------------------------------------------------------------------------------
 
-_TRUE_MARKS = frozenset({"x", "xx", "1", "1.0", "có", "co", "true", "v", "✓", "✔", "☑", "√", "yes", "y", "đúng", "+"})
+_TRUE_MARKS = frozenset(
+    {
+        "x",
+        "xx",
+        "1",
+        "1.0",
+        "có",
+        "co",
+        "true",
+        "v",
+        "✓",
+        "✔",
+        "☑",
+        "√",
+        "yes",
+        "y",
+        "đúng",
+        "+",
+        "*",
+        "●",
+        "•",
+        "■",
+        "☒",
+    }
+)
 _FALSE_MARKS = frozenset(
     {"", "0", "0.0", "không", "khong", "ko", "không có", "false", "no", "n", "-", "--", "sai", "☐"}
 )

@@ -125,7 +125,8 @@ class PlacedRate:
 class Layout:
     """Where a data set stands in a sheet, in one of its forms. Rows and columns are indices into the sheet.
 
-    `rates` are checked and not loaded; `by_code` gives, by code of `form.code_by_column`, the column that tells it.
+    `rates` are checked and not loaded; `by_code` gives, by code of `form.code_by_column`, the column that tells it, and
+    `addends` the columns that add up to one of the contract which has none of its own.
     `unknown` are columns with a heading that is none of the data set's, or that of a column which stands elsewhere;
     `nameless` are columns without any heading.
     """
@@ -136,6 +137,7 @@ class Layout:
     placed: tuple[Placed, ...]
     rates: tuple[PlacedRate, ...]
     by_code: Mapping[str, int]
+    addends: Mapping[str, tuple[Placed, ...]]
     missing: tuple[Column, ...]
     unknown: tuple[tuple[int, str], ...]
     nameless: tuple[int, ...]
@@ -269,7 +271,7 @@ def _best_layout(top: _Top, contract: Contract, form: Form, period: Period | Non
         for last in range(seed, min(len(top.filled), first + _DEEPEST_HEADING)):
             rows = range(top.filled[first], top.filled[last] + 1)
             layout = _layout(top, top.block(rows), contract, form, period, known)
-            score = len(layout.placed) + len(layout.rates) + len(layout.by_code), first - last
+            score = len(layout.placed) + len(layout.rates) + len(layout.by_code) + len(layout.addends), first - last
             if best is None or score > best[0]:
                 best = score, layout
     if best is None:
@@ -282,7 +284,7 @@ def _best_layout(top: _Top, contract: Contract, form: Form, period: Period | Non
         for key in contract.key
         for name in contract.column(key).derived_from or (key,)
     )
-    if share < (_SHARE_WITH_KEY if has_key else _SHARE_WITHOUT_KEY):
+    if share < (_SHARE_WITH_KEY if has_key and not form.id else _SHARE_WITHOUT_KEY):
         return None
     return share, layout
 
@@ -312,8 +314,21 @@ def _layout(top: _Top, block: _Block, contract: Contract, form: Form, period: Pe
         for _, index in ranked
     )
     by_code = {meaning.name: min(ranked)[1] for meaning, ranked in found.items() if meaning.role == "code"}
-    idle = [index for meaning, ranked in found.items() if meaning.role == "not_loaded" for _, index in ranked]
-    given = set(places)
+    addends: dict[str, list[int]] = {}
+    for meaning, ranked in found.items():
+        if meaning.role == "addend" and (name := meaning.name.partition(" ")[0]) not in places:
+            addends.setdefault(name, []).append(min(ranked)[1])
+    idle = [
+        index for meaning, ranked in found.items() if meaning.role in ("not_loaded", "addend") for _, index in ranked
+    ]
+    idle += [
+        index
+        for meaning, ranked in found.items()
+        if meaning.role == "column"
+        for _, index in ranked
+        if known.is_idle(block.labels[index])
+    ]
+    given = {*places, *addends}
     if form.code_by_column and by_code.keys() == form.code_by_column.headings.keys():
         given |= {form.code_by_column.code, form.code_by_column.value}
     above = tuple(text for row in top.rows[: block.rows.start] for text in row if text is not None)
@@ -334,6 +349,12 @@ def _layout(top: _Top, block: _Block, contract: Contract, form: Form, period: Pe
         ),
         rates=rates,
         by_code=by_code,
+        addends={
+            name: tuple(
+                Placed(contract.column(name), index, _shown(block.labels[index]), factor(index)) for index in indices
+            )
+            for name, indices in addends.items()
+        },
         missing=tuple(_missing(contract, form, columns, given)),
         unknown=tuple(
             (index, _shown(label))
@@ -356,9 +377,9 @@ def _shown(label: str | None) -> str:
 @dataclass(frozen=True, slots=True)
 class _Meaning:
     """What a heading says about its column: the column of the contract that it is, the number of the rates to check,
-    the code that it tells, or that it is not loaded."""
+    the code that it tells, the column and the number among those that add up to it, or that it is not loaded."""
 
-    role: Literal["column", "rate", "code", "not_loaded"]
+    role: Literal["column", "rate", "code", "addend", "not_loaded"]
     name: str
 
 
@@ -373,12 +394,18 @@ class _Known:
             (heading, _Meaning("column", column.name), rank)
             for column in contract.columns
             if not column.derived and column.name in form.columns
-            for rank, heading in enumerate(dict.fromkeys((*form.headings.get(column.name, ()), *column.headings)))
+            for rank, heading in enumerate(dict.fromkeys((*column.headings, *form.headings.get(column.name, ()))))
         ]
         others = [(rate.headings, _Meaning("rate", str(number))) for number, rate in enumerate(form.checked_rates)]
         if form.code_by_column:
             others += [(texts, _Meaning("code", code)) for code, texts in form.code_by_column.headings.items()]
+        others += [
+            (list(texts), _Meaning("addend", f"{name} {number}"))
+            for name, parts in form.added_up.items()
+            for number, texts in enumerate(parts)
+        ]
         others.append((list(form.not_loaded), _Meaning("not_loaded", "")))
+        self._idle = {heading_key(heading) for heading in form.not_loaded}
         declared += [(heading, meaning, rank) for texts, meaning in others for rank, heading in enumerate(texts)]
         for heading, meaning, rank in declared:
             self.shown.setdefault(meaning, heading)
@@ -395,6 +422,10 @@ class _Known:
         """What a heading means here; None for one that is not known."""
         found = self._found(heading)
         return found[0] if found else None
+
+    def is_idle(self, label: str | None) -> bool:
+        """Whether a column that stands twice, once under this heading, is known to."""
+        return any(key in self._idle for key in parse_heading(label or "").keys)
 
     def rank(self, heading: Heading) -> int:
         """The place of a known heading among those of its column."""

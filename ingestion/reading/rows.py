@@ -141,6 +141,8 @@ class _Judge:
         self.layout = layout
         self.labels = {p.index: {*map(heading_key, (p.heading, *p.column.headings))} for p in layout.placed}
         self.labels |= {index: {heading_key(heading)} for index, heading in layout.unknown}
+        known = [*layout.form.not_loaded, *(text for rate in layout.form.checked_rates for text in rate.headings)]
+        self.other_labels = {heading_key(heading) for heading in known}
         self.above = {fold(text) for text in layout.above}
         self.columns = {p.index: p.column for p in layout.placed}
         self.keys = {layout.index_of(name) for name in layout.contract.key}
@@ -148,6 +150,8 @@ class _Judge:
             p.index for p in layout.placed if p.column.name in layout.form.required and p.column.type != "flag"
         }
         self.patterns = {p.index: re.compile(p.column.pattern) for p in layout.placed if p.column.pattern}
+        self.never_in_sums = {p.index for p in layout.placed if p.column.name in layout.form.sums_lack}
+        self.summed = {p.index for p in layout.placed if p.column.type == "amount"}
         self.in_footer = False
         self.previous = RowKind.HEADING  # the row right below the headings
         self.previous_row = layout.heading_rows.stop - 1
@@ -184,6 +188,9 @@ class _Judge:
             if _GRAND_TOTAL.match(label):
                 return SumRow(row, RowKind.TOTAL, level=0, label=shown)
             return SumRow(row, RowKind.SUBTOTAL, label=shown)
+        lacks_all = self.never_in_sums and self.never_in_sums.isdisjoint(index for index, _ in filled)
+        if lacks_all and any(index in self.summed and _is_number(text) for index, text in filled):
+            return SumRow(row, RowKind.SUBTOTAL, label=shown)
         if (section := self._section(folded, has_key=has_key)) is not None:
             return SumRow(row, section, after=section is RowKind.SUBTOTAL, label=shown)
         core = sum(index in self.core for index, _ in filled)
@@ -197,7 +204,10 @@ class _Judge:
 
     def _is_heading(self, filled: Sequence[tuple[int, str]]) -> bool:
         """The headings again, at the top of a printed page; a letterhead again; or the row of column numbers."""
-        same = sum(heading_key(text) in self.labels.get(index, ()) for index, text in filled)
+        same = sum(
+            (key := heading_key(text)) in self.labels.get(index, ()) or key in self.other_labels
+            for index, text in filled
+        )
         if same >= 2 and same * 2 >= len(filled):
             return True
         if self.above and all(fold(text) in self.above for _, text in filled):

@@ -16,7 +16,7 @@ from ingestion.reading.layout import Layout, Placed
 from ingestion.reading.places import locate
 from ingestion.reading.rates import WrongRate, wrong_rates
 from ingestion.reading.rows import Rows
-from ingestion.reading.sheet import Cells, Sheet
+from ingestion.reading.sheet import Broken, Cells, Sheet
 from ingestion.reading.totals import Mismatch, is_summed, mismatches
 from ingestion.text import fold
 
@@ -81,9 +81,9 @@ class Table:
         for name, reading in self._readings.items():
             if reading.unread and name in self._placed:
                 records += self._unread_records(name, self._placed[name], reading.unread)
-        for told in self._told_by_column:
+        for told in self._told_together:
             for placed, unread in told.unread:
-                records += self._unread_records(told.name, placed, unread)
+                records += self._unread_records(told.name, placed, unread) if unread else []
         if self._communes is not None and self._communes.unresolved:
             records += self._unread_records(self._communes.code, self._name_of_place, self._communes.unresolved)
         return pl.DataFrame(records, schema=UNREAD_SCHEMA, orient="row").sort("row_number", maintain_order=True)
@@ -107,7 +107,7 @@ class Table:
                 number,
                 name,
                 self.sheet.address(number, placed.index) if placed else None,
-                (broken.get(index, "") if text is None else text),
+                (broken[index].text if text is None and index in broken else text or ""),
                 unread[index].rule,
                 unread[index].expected_vi,
                 unread[index].expected_en,
@@ -118,8 +118,8 @@ class Table:
     def positions(self) -> pl.DataFrame:
         """Where the columns stand, as `raw.column_position` keeps it; nothing for files without column letters."""
         places = {placed.column.name: placed.index for placed in self.layout.placed}
-        for told in self._told_by_column:
-            places.setdefault(told.name, min(self.layout.by_code.values()))
+        for told in self._told_together:
+            places.setdefault(told.name, told.first)
         records = [(self.sheet.name, name, self.sheet.letter(index)) for name, index in places.items()]
         return pl.DataFrame(records if self.sheet.has_letters else [], schema=POSITION_SCHEMA, orient="row")
 
@@ -280,15 +280,15 @@ class Table:
         )
 
     @cached_property
-    def _broken(self) -> dict[int, dict[int, str]]:
-        """Errors and formulas without a value in data rows: column index to index of the data row to text."""
+    def _broken(self) -> dict[int, dict[int, Broken]]:
+        """Cells without a value to be read in data rows: column index to index of the data row to cell."""
         if not self.sheet.broken:
             return {}
         position = {row: index for index, row in enumerate(self.kinds.data.to_list())}
-        found: dict[int, dict[int, str]] = {}
+        found: dict[int, dict[int, Broken]] = {}
         for cell in self.sheet.broken:
             if cell.row in position:
-                found.setdefault(cell.column, {})[position[cell.row]] = cell.text
+                found.setdefault(cell.column, {})[position[cell.row]] = cell
         return found
 
     @cached_property
@@ -297,13 +297,17 @@ class Table:
         readings: dict[str, Reading] = {}
         for placed in self.layout.placed:
             readings[placed.column.name] = self._reading(placed)
-        for told in self._told_by_column:
-            readings[told.name] = Reading(told.values)
+        for told in self._told_together:
+            readings[told.name] = Reading(told.values, precision=told.precision)
         return readings
 
     def _reading(self, placed: Placed) -> Reading:
         reading = self._read(placed, self._cells(placed))
-        unread = {**reading.unread, **dict.fromkeys(self._broken.get(placed.index, ()), _NO_VALUE)}
+        broken = {
+            index: _GARBLED if cell.is_garbled else _NO_VALUE
+            for index, cell in self._broken.get(placed.index, {}).items()
+        }
+        unread = {**reading.unread, **broken}
         values = reading.values
         if placed.column.type == "flag":
             values = values.fill_null(False)
@@ -316,7 +320,29 @@ class Table:
         return locate(reading, placed.column, self.area, self.districts, any_code=is_judged)
 
     @cached_property
-    def _told_by_column(self) -> "list[_ToldByColumn]":
+    def _told_together(self) -> "list[_ToldTogether]":
+        """The columns of the contract that several columns of the sheet tell together."""
+        return [*self._added_up(), *self._told_by_column()]
+
+    def _added_up(self) -> "list[_ToldTogether]":
+        """The columns that others add up to. An empty one of them counts as nothing; where all are, so is the sum."""
+        told = []
+        for name, addends in self.layout.addends.items():
+            readings = [(placed, self._reading(placed)) for placed in addends]
+            parts = [reading.values for _, reading in readings]
+            total = pl.select(
+                pl.when(pl.any_horizontal([part.is_not_null() for part in parts])).then(
+                    pl.sum_horizontal([part.fill_null(0) for part in parts])
+                )
+            ).to_series()
+            unread = [(placed, reading.unread) for placed, reading in readings]
+            gaps = {index for _, cells in unread for index in cells}
+            known = pl.Series([index not in gaps for index in range(len(total))], dtype=pl.Boolean)
+            values = pl.select(pl.when(known).then(total.cast(parts[0].dtype))).to_series()
+            told.append(_ToldTogether(name, values, unread, addends[0].index))
+        return told
+
+    def _told_by_column(self) -> "list[_ToldTogether]":
         """A code that is told by which of several columns is filled, and the value that stands there.
 
         Each stays aside where the sheet has a column of its own for it.
@@ -333,6 +359,7 @@ class Table:
         count = pl.select(pl.sum_horizontal([series.cast(pl.Int32) for series in filled.values()])).to_series()
         codes = pl.repeat(None, height, dtype=pl.String, eager=True)
         values = pl.repeat(None, height, dtype=DTYPES[value_column.type], eager=True)
+        precisions = pl.repeat(None, height, dtype=pl.String, eager=True) if value_column.partial_date else None
         both = dict.fromkeys((count > 1).arg_true(), _one_of_the_columns(code_column))
         unread: list[tuple[Placed, Mapping[int, Unread]]] = []
         for code, placed in columns.items():
@@ -340,11 +367,13 @@ class Table:
             reading = self._reading(placed)
             codes = pl.select(pl.when(alone).then(pl.lit(code)).otherwise(codes)).to_series()
             values = pl.select(pl.when(alone).then(reading.values).otherwise(values)).to_series()
+            if reading.precision is not None:
+                precisions = pl.select(pl.when(alone).then(reading.precision).otherwise(precisions)).to_series()
             unread.append((placed, {index: why for index, why in reading.unread.items() if index not in both}))
-        first = next(iter(columns.values()))
+        first = min(columns.values(), key=lambda placed: placed.index)
         told = [
-            _ToldByColumn(declared.code, codes, [(first, both)] if both else []),
-            _ToldByColumn(declared.value, values, unread),
+            _ToldTogether(declared.code, codes, [(first, both)], first.index),
+            _ToldTogether(declared.value, values, unread, first.index, precisions),
         ]
         return [item for item in told if item.name not in self._placed]
 
@@ -458,13 +487,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class _ToldByColumn:
+class _ToldTogether:
     """A column of the contract that several columns of the sheet tell together, with the cells of each that could not
-    be read."""
+    be read and the index of the first."""
 
     name: str
     values: pl.Series
     unread: Sequence[tuple[Placed, Mapping[int, Unread]]]
+    first: int
+    precision: pl.Series | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,6 +520,10 @@ def _one_of_the_columns(column: Column) -> Unread:
     )
 
 
+_GARBLED = Unread(
+    "chữ Unicode; ô gõ bằng phông chữ cũ (TCVN3 hoặc VNI) và không chuyển đổi được chính xác (gõ lại ô này)",
+    "text in Unicode; the cell was typed in a legacy font (TCVN3 or VNI) and cannot be converted exactly",
+)
 _NO_VALUE = Unread(
     "một giá trị; ô đang là lỗi hoặc công thức chưa được tính (mở tệp bằng Excel, sửa công thức rồi lưu lại)",
     "a value; the cell is an error or a formula that was never computed",

@@ -8,6 +8,7 @@ import polars as pl
 
 from ingestion.reading.rows import RowKind, Rows, SumRow
 
+_MOST_TRIED = 50
 _SUMMED = ("integer", "decimal", "amount")
 
 
@@ -76,4 +77,7 @@ def _scopes(rows: Rows, sum_row: SumRow) -> list[tuple[int, int]]:
         upwards.reverse()
         downwards.reverse()
     ordered = [*downwards, *upwards] if sum_row.after else [*upwards, *downwards]
+    # A sum of sums begins at some earlier one of them.
+    starts = sorted({int(rows.data.search_sorted(row)) for row in marks if row < sum_row.row}, reverse=True)
+    ordered += [(start, here - start) for start in starts[:_MOST_TRIED]]
     return [scope for scope in dict.fromkeys(ordered) if scope[1] > 0] or [(0, end)]

@@ -259,15 +259,22 @@ def test_unknown_and_nameless_columns(tmp_path: Path) -> None:
 
 
 OTHER_FORMS: Mapping[str, Cells] = {
-    "members": [
-        ["Mã hộ", "STT trong hộ", "Họ và tên", "Giới tính", "Ngày, tháng, năm sinh", "Quan hệ với chủ hộ", "Dân tộc"]
+    "deprivations": [
+        ["TT", "Phường/ Xã", "Tổng số hộ nghèo", "Tổng số thiếu hụt", "Chỉ số thiếu hụt dịch vụ xã hội cơ bản", None],
+        [None, None, None, None, "1", "2"],
     ],
-    "results": [
-        ["TT", "Phường/ Xã", "Tổng số hộ dân cư", None, "Tổng số hộ nghèo", None],
-        [None, None, "Số hộ", "Nhân khẩu", "Số hộ", "Tỷ lệ"],
+    "groups": [
+        ["TT", "Phường/Xã", "Phân tổ", "Tổng số hộ nghèo", "Hộ nghèo", None, "Tổng số hộ cận nghèo", "Hộ cận nghèo"],
+        [None, None, None, None, "Hộ DTTS", "Hộ không có khả năng lao động", None, "Hộ DTTS"],
     ],
-    "finance": [["Mã dự án", "Nguồn vốn", "Loại vốn", "Mã địa bàn", "Kế hoạch vốn", "Đã phân bổ", "Đã giải ngân"]],
-    "tasks": [["Mã nhiệm vụ", "Tình trạng", "Tỷ lệ hoàn thành (%)", "Thời hạn", "Kết quả thực hiện"]],
+    "causes": [
+        ["TT", "Phường/Xã", "Không có đất sản xuất", "Vốn sản xuất, kinh doanh", "Lao động", "Nguyên nhân khác"]
+    ],
+    "near-poor, 2012": [
+        ["TT", "Thành phố/ Thị xã/ huyện/", "Tổng số hộ dân cư", None, "Số hộ cận nghèo đầu năm", None],
+        [None, None, "Số hộ", "Trong đó Hộ DTTS", "Số hộ", "Tỷ lệ %"],
+    ],
+    "staff": [["TT", "Họ và tên", "Giới tính", "Chức vụ", "Đơn vị công tác"]],
 }
 
 
