@@ -91,6 +91,11 @@ class ReaderProcess:
         except UnreadableFileError as error:
             return [unreadable(period_code, error)]
 
+    @property
+    def pid(self) -> int | None:
+        """Of the worker, if one runs."""
+        return self._process.pid if self._process is not None else None
+
     def close(self) -> None:
         """End the worker."""
         process, self._process = self._process, None

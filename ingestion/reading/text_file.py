@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 import sys
 from collections import Counter
@@ -42,6 +43,8 @@ def read_text_file(content: bytes, settings: Settings) -> list[Sheet]:
 
 _HEAD = 20_000
 _SAMPLE = 200_000
+_LONG_LINE = re.compile(r"[^\r\n]{1000000}")
+_LONGEST_NUMBER = 300  # digits; longer is none
 _CELL_ENDS = re.compile(r"[\r\n\t;,|<>\"]+")
 _HTML = re.compile(r"<(?:html|!doctype html|table|tr|meta|body)\b", re.IGNORECASE)
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*(windows-125[28]|iso-8859-1|utf-16)", re.IGNORECASE)
@@ -98,6 +101,8 @@ _TEXT_FORMULA = r'^="([^"]*)"$'
 
 
 def _read_csv(text: str, settings: Settings) -> list[Sheet]:
+    if _LONG_LINE.search(text):
+        raise damaged("có dòng dài quá một triệu ký tự", "a line has more than a million characters")
     delimiter = _delimiter(text)
     numbers: list[int] = []
     width = 0
@@ -205,7 +210,22 @@ def _parse_json(text: str) -> Any:
             )
         return result
 
-    return json.loads(text, object_pairs_hook=unique)
+    def no_number(name: str) -> None:
+        raise damaged(f"JSON, {name} không phải là số", f"JSON, {name} is no number")
+
+    return json.loads(
+        text, object_pairs_hook=unique, parse_int=_parse_int, parse_float=_parse_float, parse_constant=no_number
+    )
+
+
+def _parse_int(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else digits
+
+
+def _parse_float(digits: str) -> float | str:
+    """A number; the text of one that is larger than any."""
+    value = float(digits)
+    return digits if math.isinf(value) else value
 
 
 def _objects_sheet(name: str, elements: list[Any], settings: Settings, numbers: list[int] | None = None) -> Sheet:
@@ -232,16 +252,16 @@ def _objects_sheet(name: str, elements: list[Any], settings: Settings, numbers: 
 
 
 def _json_cells(row: list[Any]) -> list[Any]:
-    return [
-        value
-        if value.__class__ in _PLAIN
-        else ""
-        if value is None
-        else "; ".join(value)
-        if isinstance(value, list) and all(isinstance(item, str) for item in value)
-        else json.dumps(value, ensure_ascii=False)
-        for value in row
-    ]
+    return [value if value.__class__ in _PLAIN else _json_cell(value) for value in row]
+
+
+def _json_cell(value: Any) -> str:
+    """What is no plain value: nothing, or a list of plain ones."""
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(item.__class__ in _PLAIN for item in value):
+        return "; ".join(map(str, value))
+    raise damaged("JSON, một ô chứa đối tượng lồng nhau", "JSON, a cell holds a nested object")
 
 
 _PLAIN = frozenset({str, int, float, bool})

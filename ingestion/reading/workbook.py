@@ -6,6 +6,7 @@ Nothing here knows a data set. A file that is damaged, locked, of another format
 
 import io
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,8 @@ def _read(content: bytes, settings: Settings) -> list[Sheet]:
 def _content(path: Path, settings: Settings) -> bytes:
     """The bytes of a file, which nobody changes meanwhile."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableFileError("không phải là một tệp", "it is no regular file")
         with path.open("rb") as file:
             before = os.fstat(file.fileno())
             if before.st_size > settings.max_file_mb * _MIB:
