@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -58,16 +59,19 @@ def write_findings(
         )
     }
     statement = sql.SQL("copy ops.finding ({}) from stdin").format(sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)))
-    with ledger.cursor() as cursor, cursor.copy(statement) as copy:
-        for failure in failures:
-            with session.transaction(), session.cursor(name="failing_rows", row_factory=dict_row) as rows:
-                rows.itersize = _ROWS_PER_FETCH
-                rows.execute(failure.query.encode())
-                count = 0
-                for count, finding in enumerate(_findings(contract, failure, rows, letters), start=1):  # noqa: B007
-                    copy.write_row(finding)
-                if not count:
-                    raise LookupError(f"{failure.rule} failed, but none of its rows was found")
+    for failure in failures:
+        with session.transaction(), session.cursor(name="failing_rows", row_factory=dict_row) as rows:
+            rows.itersize = _ROWS_PER_FETCH
+            rows.execute(failure.query.encode())
+            findings, count = _findings(contract, failure, rows, letters), 0
+            # By turns, for `session` and `ledger` may be one connection.
+            while part := list(islice(findings, _ROWS_PER_FETCH)):
+                with ledger.cursor() as cursor, cursor.copy(statement) as copy:
+                    for finding in part:
+                        copy.write_row(finding)
+                count += len(part)
+            if not count:
+                raise LookupError(f"{failure.rule} failed, but none of its rows was found")
 
 
 def _findings(
