@@ -30,6 +30,7 @@ class RowKind(Enum):
     SUBTOTAL = "subtotal"
     TOTAL = "total"
     FOOTER = "footer"
+    EXAMPLE = "example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ _ENUMERATOR = re.compile(r"^(?:[ivxlc]+|[a-h]|[0-9]{1,2})\s*[.):\-]\s*(?=[^\d\W]
 _ROMAN = re.compile(r"(?:[ivxlc]+|[a-h])\s*[.):]?")
 _ROMAN_AND_TEXT = re.compile(r"[ivxlc]+\s*[.):\-]\s*[^\d\W].*")
 _COLUMN_NUMBER = re.compile(r"[a-h]|\(?\s*(\d{1,3})\s*\)?(?:\s*=.*)?|\(?[a-h]\)?", re.DOTALL)
+_EXAMPLE = re.compile(r"v[ií] d[uụ]\s*:")  # the key of the row that our template shows as an example
 _DISTRICT = re.compile(r"(?:huyện|quận|thị xã|thành phố|toàn)\b")
 _COMMUNE = re.compile(r"(?:xã|phường|thị trấn|đặc khu|tt|x|p)\b")
 _PART = re.compile(r"\b(?:khu vực|thành thị|nông thôn|đô thị|miền núi|đồng bằng|vùng cao)\b")
@@ -130,7 +132,9 @@ def _usual(sheet: Sheet, layout: Layout, below: pl.Series) -> pl.Series:
 def _may_be_another_kind(key: pl.Series) -> pl.Series:
     """Boolean: keys that look like a total, a heading or a column number; the rare rows worth a closer look."""
     lower = key.str.normalize("NFC").str.to_lowercase()
-    return lower.str.contains(r"^\(?\d{0,3}\)?$|^[a-h]$|^t[oổ]ng|^c[oộ]ng|^mã |^số |^ma |^so ").fill_null(False)
+    return lower.str.contains(
+        r"^\(?\d{0,3}\)?$|^[a-h]$|^t[oổ]ng|^c[oộ]ng|^mã |^số |^ma |^so |^v[ií] d[uụ]\s*:"
+    ).fill_null(False)
 
 
 class _Judge:
@@ -180,6 +184,8 @@ class _Judge:
             return SumRow(row, RowKind.BLANK)
         if self._is_heading(filled):
             return SumRow(row, RowKind.HEADING)
+        if any(index in self.keys and _EXAMPLE.match(fold(text)) for index, text in filled):
+            return SumRow(row, RowKind.EXAMPLE)
         folded = [(index, fold(text)) for index, text in filled]
         label_index, label = next(((index, text) for index, text in folded if not _is_number(text)), folded[0])
         shown = next(text for index, text in filled if index == label_index)

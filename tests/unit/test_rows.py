@@ -199,3 +199,11 @@ def test_a_commune_without_its_code_is_no_section(tmp_path: Path) -> None:
 def test_no_data_at_all(tmp_path: Path) -> None:
     found = classified(tmp_path, sheet_of(line(household_code="Tổng cộng"), households=0))
     assert found.data.is_empty()
+
+
+@pytest.mark.parametrize("written", ["Ví dụ: 07615-00001", "VÍ DỤ : 07615-00001", "Vi du:"])
+def test_the_example_of_a_template_is_no_data(tmp_path: Path, written: str) -> None:
+    """It is marked in its key, so that who writes over it makes it data."""
+    example = record("household_review", 9, household_code=written)
+    assert data_rows(tmp_path, sheet_of(line(**example))) == [2, 3, 4, 5]
+    assert data_rows(tmp_path, sheet_of(line(**record("household_review", 9)))) == [2, 3, 4, 5, 6]
