@@ -106,15 +106,23 @@ def archive(path: Path, archive_dir: Path) -> tuple[str, Path]:
     try:
         before = _state(path)
         with path.open("rb") as source:
-            kept = _keep(source, archive_dir, lambda: _state(path) == before)
+            sha256 = hashlib.file_digest(source, "sha256").hexdigest()
+            kept = _place(archive_dir, sha256)
+            if kept.exists() and _state(path) == before:  # as most files of most nights
+                return sha256, kept
+            source.seek(0)
+            return _keep(source, archive_dir, lambda: _state(path) == before)
     except FileNotFoundError as error:
         raise FileChangedError from error
-    return kept
 
 
 def archive_bytes(content: bytes, archive_dir: Path) -> tuple[str, Path]:
     """As `archive`, for what stands in no file of its own: a member of a zip archive."""
     return _keep(io.BytesIO(content), archive_dir, lambda: True)
+
+
+def _place(archive_dir: Path, sha256: str) -> Path:
+    return archive_dir / sha256[:2] / sha256
 
 
 def _state(path: Path) -> tuple[int, int, int]:
@@ -137,7 +145,7 @@ def _keep(source: BinaryIO, archive_dir: Path, is_whole: Callable[[], bool]) -> 
             raise FileChangedError
         Path(temporary).chmod(0o440)
         sha256 = digest.hexdigest()
-        kept = archive_dir / sha256[:2] / sha256
+        kept = _place(archive_dir, sha256)
         kept.parent.mkdir(exist_ok=True)
         try:
             os.link(temporary, kept)  # refuses to replace what is there
