@@ -44,6 +44,7 @@ _LEVELS: Mapping[str, tuple[Level, ...]] = {
 _MOST_NAMED = 6
 _DIGITS = re.compile(r"[0-9]+")
 _WHOLE_PROVINCE = frozenset({"toàn tỉnh", "tỉnh", "cấp tỉnh", "toàn thành phố", "trên địa bàn tỉnh", "toàn địa bàn"})
+_LAST_Y = re.compile(r"(?<![^\W_bcdghklmnpqrstvx])y\b|(?<=qu)y\b")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _QUALIFIED = re.compile(r"\s*(?:,|;|\(| - )\s*")
@@ -135,7 +136,7 @@ def _find(index: Mapping[str, Sequence[_Named]], name: str) -> Match:
         return match
     match = _named(index, own)
     if match.unit is None:
-        wider = without_accents(_NOT_LETTERS.sub("", fold(rest[0])))
+        wider = _plain(fold(rest[0]))
         inside = [unit for unit in match.candidates if _parent_key(unit) in wider]
         if len(inside) == 1:
             return Match(inside[0], (inside[0],))
@@ -145,7 +146,7 @@ def _find(index: Mapping[str, Sequence[_Named]], name: str) -> Match:
 def _named(index: Mapping[str, Sequence[_Named]], name: str) -> Match:
     kind, exact, plain = _name_keys(name)
     whole = _NOT_LETTERS.sub("", fold(name))  # what looks like a kind may be part of the name: Quan Hóa, Xa Dung
-    for key, accents in ((exact, exact), (plain, None), (whole, whole), (without_accents(whole), None)):
+    for key, accents in ((exact, exact), (plain, None), (whole, whole), (_plain(fold(name)), None)):
         found = [named for named in index.get(key, ()) if accents in (None, named.exact)]
         if kind and key in (exact, plain):
             found = [named for named in found if named.unit.level in _LEVELS[kind]]
@@ -165,8 +166,13 @@ def _name_keys(name: str) -> tuple[str | None, str, str]:
         short = (match["short"] or match["letter"] or "").replace(".", "")
         kind = without_accents(match["full"]) if match["full"] else _SHORT_KINDS[short]
         folded = folded[match.end() :]
-    exact = _NOT_LETTERS.sub("", _LEADING_ZEROS.sub("", folded))
-    return kind, exact, without_accents(exact)
+    folded = _LEADING_ZEROS.sub("", folded)
+    return kind, _NOT_LETTERS.sub("", folded), _plain(folded)
+
+
+def _plain(folded: str) -> str:
+    """The letters without accents; a y that ends a syllable is as often an i: Y Tý, Y Tí."""
+    return _NOT_LETTERS.sub("", _LAST_Y.sub("i", without_accents(folded)))
 
 
 def _parent_key(unit: AdminUnit) -> str:
