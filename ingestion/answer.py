@@ -234,12 +234,8 @@ def _points(connection: sa.Connection, row: Any) -> Iterator[tuple[Any, Point]]:
     if not findings:
         return
     values = _values(connection, row, contract) if contract else {}
-    unread = {
-        (cell.sheet_name, cell.row_number, cell.column_name): cell
-        for cell in connection.execute(sa.select(UnreadCell).where(UnreadCell.submission_id == row.submission_id))
-        .scalars()
-        .all()
-    }
+    cells = connection.execute(sa.select(UnreadCell.__table__).where(UnreadCell.submission_id == row.submission_id))
+    unread = {(cell.sheet_name, cell.row_number, cell.column_name): cell for cell in cells}
     letters = _first_letters(connection, row.submission_id)
     for finding in findings:
         column = _column(contract, finding.column_name)
@@ -255,7 +251,7 @@ def _column(contract: Contract | None, name: str | None) -> Column | None:
     return next((column for column in contract.columns if column.name == name), None)
 
 
-def _point(finding: Any, column: Column | None, value: object, unread: UnreadCell | None, first_letter: str) -> Point:
+def _point(finding: Any, column: Column | None, value: object, unread: Any, first_letter: str) -> Point:
     rule = load_rules().get(finding.rule)
     severity: Severity = finding.severity
     address = finding.cell

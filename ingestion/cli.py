@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from rich.console import Console
 
+    from ingestion.check import Checked
     from ingestion.night import Night, Task
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -209,6 +210,88 @@ def load(
             typer.echo(f"judged {dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     if not files:
         typer.echo("no files")
+
+
+@cli.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="The file: a report, or an archive of reports.")],
+    sender: Annotated[str | None, typer.Option(help="Who will send it, instead of the folder's folder.")] = None,
+    period: Annotated[str | None, typer.Option(help="For which period, instead of the folder's name.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the marked workbook is written, instead of <name>.checked.xlsx.")
+    ] = None,
+    as_json: AsJson = False,
+    limit: Limit = 200,
+) -> None:
+    """Say what would become of a file, without loading it; exit code 0 accepted, 1 rejected, 2 cannot check."""
+    import psycopg
+    import sqlalchemy as sa
+
+    from ingestion.answering.content import sentence
+    from ingestion.check import CheckError, check_file
+    from ingestion.local.postgres import ServerError
+
+    path = path.absolute()
+    try:
+        checked = check_file(
+            path, sender or path.parent.parent.name, period or path.parent.name, url=_url(), settings=get_settings(),
+            out=out,
+        )  # fmt: skip
+    except (CheckError, ServerError, OSError, psycopg.Error, sa.exc.SQLAlchemyError) as error:
+        typer.echo(f"chungtay: cannot check: {next(iter(str(error).splitlines()), '')}", err=True)
+        raise typer.Exit(2) from error
+    if as_json:
+        _print_json([_checked_as_json(each) for each in checked])
+    else:
+        console = _console()
+        for each in checked:
+            for line in sentence(each.content):
+                console.print(line, markup=False)
+            findings = [
+                {
+                    "severity": point.severity, "rule": point.rule_id, "sheet": point.sheet_name, "cell": point.cell,
+                    "column": point.heading, "value": point.sent, "message": point.message_vi,
+                }
+                for point in each.content.points
+            ]  # fmt: skip
+            _print_table(console, "Findings", findings, limit)
+            console.print(f"Marked workbook: {each.path}", markup=False)
+    if not all(each.is_accepted for each in checked):
+        raise typer.Exit(1)
+
+
+def _checked_as_json(checked: "Checked") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from ingestion.answering.content import sentence
+
+    content = checked.content
+    vietnamese, english = sentence(content)
+    return {
+        "file_name": content.file_name,
+        "sender_code": content.sender_code,
+        "period_code": content.period_code,
+        "verdict_code": content.verdict,
+        "sentence_vi": vietnamese,
+        "sentence_en": english,
+        "answer": str(checked.path),
+        "reports": [asdict(report) for report in content.reports],
+        "findings": [
+            {
+                "rule": point.rule_id,
+                "severity": point.severity,
+                "sheet_name": point.sheet_name,
+                "row_number": point.row_number,
+                "cell": point.cell,
+                "heading": point.heading,
+                "value": point.sent,
+                "message_vi": point.message_vi,
+                "message_en": point.message_en,
+                "action_vi": point.action_vi,
+            }
+            for point in content.points
+        ],
+    }
 
 
 @cli.command()
