@@ -279,11 +279,7 @@ def _best_layout(top: _Top, contract: Contract, form: Form, period: Period | Non
     layout = best[1]
     required = sum(column.name in form.required for column in _sent_columns(contract, form, layout.standard_code))
     share = 1 - sum(column.name in form.required for column in layout.missing) / required
-    has_key = all(
-        layout.index_of(name) is not None
-        for key in contract.key
-        for name in contract.column(key).derived_from or (key,)
-    )
+    has_key = all(layout.index_of(name) is not None for name in contract.key)
     if share < (_SHARE_WITH_KEY if has_key and not form.id else _SHARE_WITHOUT_KEY):
         return None
     return share, layout
