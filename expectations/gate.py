@@ -44,6 +44,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from expectations import misnamed
 from expectations.findings import Failure, write_findings
 from expectations.suites import PROJECT_DIR, SUITES_DIR
 from expectations.verdict import Verdict, decide, standing, verdicts
@@ -135,10 +136,17 @@ def pending(url: str) -> dict[str, list[int]]:
     The data sets stand in the order in which they are best judged. `url` is libpq's.
     """
     with psycopg.connect(url) as connection:
-        rows = connection.execute(
-            "select dataset, array_agg(submission_id order by submission_id) from ops.submission"  # noqa: S608 - constant
-            f" where dataset is not null and {_AWAITING} group by dataset"
-        ).fetchall()
+        return _pending(connection)
+
+
+def _pending(connection: psycopg.Connection[Any], submission_ids: Sequence[int] | None = None) -> dict[str, list[int]]:
+    """As `pending`; of these reports only, if they are named."""
+    rows = connection.execute(
+        "select dataset, array_agg(submission_id order by submission_id) from ops.submission"  # noqa: S608 - constant
+        f" where dataset is not null and {_AWAITING} and (%(ids)s::bigint[] is null or submission_id = any(%(ids)s))"
+        " group by dataset",
+        {"ids": None if submission_ids is None else list(submission_ids)},
+    ).fetchall()
     awaiting: dict[str, list[int]] = dict(rows)
     return {dataset: awaiting[dataset] for dataset in in_order_of_judging(awaiting)}
 
@@ -151,21 +159,46 @@ def judge(dataset: str, submission_ids: Sequence[int], *, url: str, home: Path) 
     is the state folder. GateError if a report is unknown or of another data set, if there is nothing to judge, if rows
     are missing, or if Great Expectations did not judge every expectation of the suite.
     """
-    contract = load_contracts()[dataset]
     with psycopg.connect(url) as ledger, psycopg.connect(url, autocommit=True) as session:
-        ledger.execute("select pg_advisory_xact_lock(hashtextextended('judge', 0))")
-        judged = _awaiting(ledger, dataset, submission_ids)
-        if judged:
-            _pin_batch(session, contract, judged)
-            with _ONE_CONTEXT:
-                failures = _validate(session, dataset, judged, home)
-            before = standing(ledger, list(judged))
-            try:
-                write_findings(ledger, session, contract, list(judged), failures)
-            except (psycopg.Error, LookupError) as error:
-                raise GateError(f"{dataset}: the failing rows could not be told: {type(error).__name__}") from error
-            decide(ledger, dataset, {report.submission_id: report.row_count for report in judged.values()}, before)
-        return verdicts(ledger, submission_ids)
+        return _judge(ledger, session, dataset, submission_ids, home)
+
+
+def judge_within(session: psycopg.Connection[Any], submission_ids: Sequence[int], *, home: Path) -> None:
+    """Judge these reports, of whatever data sets, in the open transaction of `session`, until none awaits judgement.
+
+    Everything is as in `judge`, but it stays with the caller whether it is ever committed: so a file is tried.
+    """
+    while awaiting := _pending(session, submission_ids):
+        for dataset, ids in awaiting.items():
+            _judge(session, session, dataset, ids, home)
+            session.execute(sql.SQL("drop view if exists {}").format(sql.Identifier("pg_temp", _BATCH)))
+            session.execute(sql.SQL("drop table if exists {}").format(sql.Identifier("pg_temp", misnamed.TABLE)))
+
+
+def _judge(
+    ledger: psycopg.Connection[Any],
+    session: psycopg.Connection[Any],
+    dataset: str,
+    submission_ids: Sequence[int],
+    home: Path,
+) -> list[Verdict]:
+    """Judge over `session` what is decided in the transaction of `ledger`."""
+    contract = load_contracts()[dataset]
+    ledger.execute("select pg_advisory_xact_lock(hashtextextended('judge', 0))")
+    judged = _awaiting(ledger, dataset, submission_ids)
+    if judged:
+        _pin_batch(session, contract, judged)
+        if misnamed.RULE in contract.rules:
+            misnamed.note_misnamed_communes(session, _BATCH)
+        with _ONE_CONTEXT:
+            failures = _validate(session, dataset, judged, home)
+        before = standing(ledger, list(judged))
+        try:
+            write_findings(ledger, session, contract, list(judged), failures)
+        except (psycopg.Error, LookupError) as error:
+            raise GateError(f"{dataset}: the failing rows could not be told: {type(error).__name__}") from error
+        decide(ledger, dataset, {report.submission_id: report.row_count for report in judged.values()}, before)
+    return verdicts(ledger, submission_ids)
 
 
 def build_data_docs(home: Path) -> Path:

@@ -87,7 +87,11 @@ def submit(
 def load(connection: psycopg.Connection[Any], examples: Examples, example: Example) -> int:
     """Load what an example is given, accepted, and the example itself, to be judged."""
     standard = examples.standard if example.standard is None else example.standard
-    for given in (*examples.given, *example.given):
+    given_under = [
+        *((given, examples.standard) for given in examples.given),
+        *((given, standard) for given in example.given),
+    ]
+    for given, default_standard in given_under:
         same = given.dataset == examples.dataset
         submission_id = submit(
             connection,
@@ -95,7 +99,7 @@ def load(connection: psycopg.Connection[Any], examples: Examples, example: Examp
             given.rows,
             sender=given.sender or default_sender(given.dataset),
             period=given.period,
-            standard=given.standard if given.standard is not None else standard if same else "",
+            standard=given.standard if given.standard is not None else default_standard if same else "",
             status="accepted",
         )
         for row in given.held:
