@@ -43,6 +43,12 @@ class Settings(BaseSettings):
         self.inbox = (self.inbox or self.home / "inbox").absolute()
         self.outbox = (self.outbox or self.home / "outbox").absolute()
 
+    def environment(self) -> dict[str, str]:
+        """The environment in which another process has these settings."""
+        prefix = self.model_config["env_prefix"]
+        values = self.model_dump(mode="json", exclude_none=True)
+        return {f"{prefix}{name}".upper(): str(value) for name, value in values.items()}
+
     @property
     def archive_dir(self) -> Path:
         """Write-once store of received bytes, by SHA-256."""

@@ -148,6 +148,7 @@ class ReaderProcess:
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "ingestion.reading.apart"],
+                env=os.environ | self.settings.environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -145,6 +145,8 @@ def _unpacked(content: bytes, settings: Settings, *, depth: int, budget: _Budget
                 seen.add(name.casefold())
                 budget.take(entry.file_size)
                 inner = archive.read(entry)
+                if len(inner) != entry.file_size:
+                    raise damaged("kích thước ghi sai", "an entry is not as long as it says")
                 if _is_archive(inner, settings):
                     place = f"{folder}{name}/"
                     yield from _unpacked(inner, settings, depth=depth + 1, budget=budget, folder=place)

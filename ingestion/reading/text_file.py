@@ -43,7 +43,7 @@ def read_text_file(content: bytes, settings: Settings) -> list[Sheet]:
 
 _HEAD = 20_000
 _SAMPLE = 200_000
-_LONG_LINE = re.compile(r"[^\r\n]{1000000}")
+_LONG_LINE = re.compile(r"(?:^|[\r\n])[^\r\n]{1000000}")
 _LONGEST_NUMBER = 300  # digits; longer is none
 _CELL_ENDS = re.compile(r"[\r\n\t;,|<>\"]+")
 _HTML = re.compile(r"<(?:html|!doctype html|table|tr|meta|body)\b", re.IGNORECASE)
