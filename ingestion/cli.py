@@ -380,6 +380,29 @@ def overdue(
     _print_table(_console(), "Overdue", [{name: row[name] for name in (*shown, "days_overdue")} for row in rows], limit)
 
 
+@cli.command()
+def template(
+    dataset: Annotated[str, typer.Argument(help="Data set, e.g. household_review.")],
+    sender: Annotated[str, typer.Option(help="Who will send it, e.g. huyen-213.")],
+    period: Annotated[str, typer.Option(help="For which period, e.g. 2022, 2022-S1 or 2022-Q3.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The new file; <data set>-<sender>-<period>.xlsx when not set.")
+    ] = None,
+) -> None:
+    """Write a blank workbook for a sender, with code lists to choose from, filled in where we know."""
+    from ingestion.template import TemplateError, make_template
+
+    settings = get_settings()
+    path = (out or Path(f"{dataset}-{sender}-{period}.xlsx")).absolute()
+    # A sender who has no warehouse gets a blank form; none is made for that.
+    has_warehouse = settings.warehouse_url or (settings.home / "postgres").exists()
+    try:
+        known = make_template(dataset, sender, period, path, settings, _url() if has_warehouse else None)
+    except TemplateError as error:
+        raise CommandError(str(error)) from None
+    typer.echo(f"{path}: {known} rows filled in" if known else str(path))
+
+
 # -- how it is shown --
 
 
