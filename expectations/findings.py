@@ -102,12 +102,12 @@ def _findings(
 
 def _field(key: str, row: Mapping[str, Any], column: Column | None, columns: Mapping[str, Column]) -> object:
     """What stands for a placeholder in the message about this row. LookupError if the row does not tell."""
-    if column is not None and key in ("value", "column"):
-        return column.heading if key == "column" else _HIDDEN if column.personal else _shown(row["value"], column)
     if f"{key}_column" in row:
         return columns[row[f"{key}_column"]].heading
     if f"{key}_vi" in row:
         return row[f"{key}_vi"], row[f"{key}_en"]
+    if column is not None and key in ("value", "column"):
+        return column.heading if key == "column" else _HIDDEN if column.personal else _shown(row["value"], column)
     if key not in row and key == "expected" and column is not None:
         return column.expected
     coded = columns[row[f"{key}_code_of"]] if f"{key}_code_of" in row else columns.get(key) or column
