@@ -22,18 +22,20 @@ _LETTERS_PER_LINE = 56
 _MOST_LINES = 40
 _BLOCK = 1024  # shape numbers that belong to one drawing
 
-_SHAPE = re.compile(rb"<v:shape\s.*?</v:shape>", re.DOTALL)
-_SHAPE_ROW = re.compile(rb"<x:Row>\s*([0-9]+)\s*</x:Row>")
-_SHAPE_COLUMN = re.compile(rb"<x:Column>\s*([0-9]+)\s*</x:Column>")
-_ANCHOR = re.compile(rb"<x:Anchor>.*?</x:Anchor>", re.DOTALL)
+_SHAPE = re.compile(rb"<((?:\w+:)?)shape\s.*?</\1shape>", re.DOTALL)
+_SHAPE_ROW = re.compile(rb"<(?:\w+:)?Row>\s*([0-9]+)\s*</")
+_SHAPE_COLUMN = re.compile(rb"<(?:\w+:)?Column>\s*([0-9]+)\s*</")
+_ANCHOR = re.compile(rb"(?<=Anchor>)[^<]*(?=</)")
 _SHAPE_NUMBER = re.compile(rb"_x0000_[st]([0-9]+)")
-_MAP = re.compile(rb"(<o:idmap\s[^>]*?data=[\"'])([0-9, ]*)([\"'])")
+_MAP = re.compile(rb"(<(?:\w+:)?idmap\s[^>]*?data=[\"'])([0-9, ]*)([\"'])")
 
-_DRAWING = (
-    b'<xml xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office"'
-    b' xmlns:x="urn:schemas-microsoft-com:office:excel"><o:shapelayout v:ext="edit"><o:idmap v:ext="edit" data="1"/>'
-    b"</o:shapelayout></xml>"
-)
+_NAMESPACES = {
+    b"v": b"urn:schemas-microsoft-com:vml",
+    b"o": b"urn:schemas-microsoft-com:office:office",
+    b"x": b"urn:schemas-microsoft-com:office:excel",
+}
+_ROOT = re.compile(rb"<xml(?=[\s>])[^>]*>")
+_DRAWING = b'<xml><o:shapelayout v:ext="edit"><o:idmap v:ext="edit" data="1"/></o:shapelayout></xml>'
 _SHAPE_TYPE = (
     b'<v:shapetype id="_x0000_t202" coordsize="21600,21600" o:spt="202" path="m,l,21600r21600,l21600,xe">'
     b'<v:stroke joinstyle="miter"/><v:path gradientshapeok="t" o:connecttype="rect"/></v:shapetype>'
@@ -167,11 +169,16 @@ class Drawing:
     def __init__(
         self, content: bytes | None, width: Callable[[int], int], height: Callable[[int], int], first_block: int
     ) -> None:
-        self._content = content or _DRAWING.replace(b'data="1"', f'data="{first_block}"'.encode())
-        if self._content.rfind(b"</xml>") < 0 or not all(
-            declared in self._content for declared in (b"xmlns:v=", b"xmlns:o=", b"xmlns:x=")
-        ):
+        drawing = content or _DRAWING.replace(b'data="1"', f'data="{first_block}"'.encode())
+        root = _ROOT.search(drawing)
+        if root is None or drawing.rfind(b"</xml>") < 0:
             raise NotEditableError("the drawing of a sheet's notes is of an unknown form")
+        missing = b"".join(
+            b" xmlns:" + prefix + b'="' + namespace + b'"'
+            for prefix, namespace in _NAMESPACES.items()
+            if b"xmlns:" + prefix + b"=" not in root[0]
+        )
+        self._content = drawing[: root.start() + 4] + missing + drawing[root.start() + 4 :]
         self._width, self._height, self._block = width, height, first_block
         self.next_block = first_block
 
@@ -220,9 +227,10 @@ class Drawing:
             '<v:textbox style="mso-direction-alt:auto"><div style="text-align:left"></div></v:textbox>'
             '<x:ClientData ObjectType="Note"><x:MoveWithCells/><x:SizeWithCells/>'
         ).encode() + (
-            self._anchor(place, note, 0)
-            + f"<x:AutoFill>False</x:AutoFill><x:Row>{place[0] - 1}</x:Row><x:Column>{place[1] - 1}</x:Column>"
-            "</x:ClientData></v:shape>".encode()
+            b"<x:Anchor>"
+            + self._anchor(place, note, 0)
+            + b"</x:Anchor><x:AutoFill>False</x:AutoFill>"
+            + f"<x:Row>{place[0] - 1}</x:Row><x:Column>{place[1] - 1}</x:Column></x:ClientData></v:shape>".encode()
         )
 
     def _anchor(self, place: Place, note: Note, more_lines: int) -> bytes:
@@ -232,10 +240,7 @@ class Drawing:
         right, right_offset = _walk(left, 15 + _WIDTH, self._width)
         pixels = (_lines(note) + more_lines) * _LINE + 10
         bottom, bottom_offset = _walk(top, 5 + pixels, self._height)
-        return (
-            f"<x:Anchor>{left - 1}, 15, {top - 1}, 5, {right - 1}, {right_offset}, {bottom - 1}, {bottom_offset}"
-            "</x:Anchor>"
-        ).encode()
+        return f"{left - 1}, 15, {top - 1}, 5, {right - 1}, {right_offset}, {bottom - 1}, {bottom_offset}".encode()
 
 
 def first_free_block(drawings: Iterable[bytes]) -> int:

@@ -220,7 +220,8 @@ class _Workbook:
         known = self._styles_part is not None and self._styles_part in package
         self._styles = Styles(as_utf8(package.read(self._styles_part)) if known and self._styles_part else None)
         if not known:
-            self._styles_part = package.free_name(posixpath.join(self._folder, "styles{}.xml"))
+            usual = posixpath.join(self._folder, "styles.xml")  # some programs look nowhere else
+            self._styles_part = package.free_name(usual.replace(".xml", "{}.xml")) if usual in package else usual
             self._relationships.add("styles", self._styles_part, self._base)
             self._declare(self._styles_part, _STYLES_TYPE)
         self._next_block = first_free_block(

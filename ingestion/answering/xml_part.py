@@ -145,7 +145,7 @@ class Edits:
                 offset = match.start(2)
                 written = b"" if value is None else attribute(name, value)
                 self.replace(offset + found.start(), offset + found.end(), written)
-        self.insert(match.end(1), b"".join(attribute(name, value) for name, value in left.items() if value is not None))
+        self.insert(match.end(2), b"".join(attribute(name, value) for name, value in left.items() if value is not None))
 
     def apply(self) -> bytes:
         """The part with every change. NotEditableError where two changes meet."""
