@@ -1,10 +1,15 @@
 """Communes by code or name on a day, in three provinces and under both systems."""
 
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
 from datetime import date
 
 import pytest
 
-from ingestion.place import communes_in, districts_in, find_unit, names_of, province_of, sender_unit
+from ingestion.place import communes_in, districts_in, find_place, find_unit, names_of, province_of, sender_unit
+from ingestion.text import without_accents
 
 IN_2022 = date(2022, 12, 31)
 IN_2025 = date(2025, 12, 31)
@@ -109,3 +114,138 @@ def test_communes_of_a_province_a_commune_and_the_nation() -> None:
     assert len(communes_in(None, IN_2025).units) == 3321
     assert communes_in("220", IN_2022).by_code("07645") is not None
     assert communes_in("220", IN_2022).by_code("07813") is None
+
+
+_KIND = re.compile(r"^(?:Thị trấn|Phường|Xã|Đặc khu)", re.IGNORECASE)
+_PROPER = re.compile(r"(?<=^Xã ).+|(?<=^Phường ).+|(?<=^Thị trấn ).+")
+_SHORT = {"thị trấn": "TT.", "phường": "P.", "xã": "X."}
+_MOVED = {"òa": "oà", "óa": "oá", "ỏa": "oả", "oà": "òa", "oá": "óa", "oả": "ỏa", "úy": "uý", "ủy": "uỷ", "uý": "úy"}
+_TONE = re.compile("|".join(_MOVED))
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "official": lambda name: name,
+    "capitals": str.upper,
+    "lower case": str.lower,
+    "decomposed": lambda name: unicodedata.normalize("NFD", name),
+    "spaces": lambda name: f" {name.replace(' ', '  ')}\xa0",
+    "hyphens": lambda name: _PROPER.sub(lambda match: match[0].replace(" ", " - "), name),
+    "short kind": lambda name: _KIND.sub(lambda match: _SHORT[match[0].lower()], name),
+    "office": lambda name: f"UBND {name}",
+    "other tone marks": lambda name: _TONE.sub(lambda match: _MOVED[match[0]], name),
+    "other letters": lambda name: name.replace("Đ", "Ð").replace("'", "’"),
+    "no apostrophe": lambda name: name.replace("'", ""),
+}
+"""Ways to write a name that leave what tells it from others."""
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("province", ["04", "24", "37", "66", "67", "79"])
+def test_every_commune_is_found_in_its_district_however_it_is_written(province: str, spelling: str) -> None:
+    communes = communes_in(province, IN_2022).units
+    assert len(communes) > 60
+    wrong = [
+        (written, unit.name)
+        for unit in communes
+        if communes_in(unit.parent_code, IN_2022).by_name(written := SPELLINGS[spelling](unit.name)).unit != unit
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("province", ["04", "24", "37", "66", "67", "79"])
+def test_a_name_without_its_kind_or_accents_means_its_commune_or_names_it_among_others(province: str) -> None:
+    ambiguous = 0
+    for unit in communes_in(province, IN_2022).units:
+        for written in (_KIND.sub("", unit.name).strip(), without_accents(unit.name)):
+            match = communes_in(unit.parent_code, IN_2022).by_name(written)
+            assert match.unit in (unit, None)
+            assert unit in match.candidates
+            ambiguous += match.unit is None
+    assert ambiguous < 20
+
+
+def test_names_that_stand_in_several_districts_of_cao_bang() -> None:
+    names = Counter(unit.name for unit in communes_in("04", IN_2022).units)
+    repeated = [name for name, count in names.items() if count > 1]
+    assert len(repeated) > 3
+    for name in repeated:
+        match = communes_in("04", IN_2022).by_name(name)
+        assert match.unit is None
+        assert len(match.candidates) == names[name]
+        for candidate in match.candidates:
+            assert candidate.code in names_of(match.candidates)
+            assert communes_in(candidate.parent_code, IN_2022).by_name(name).unit == candidate
+            district = find_unit("district", candidate.parent_code, IN_2022)
+            assert district is not None
+            assert communes_in("04", IN_2022).by_name(f"{name}, {district.name}").unit == candidate
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("Huyện Đắk R'lấp", "666"),
+        ("Đắk RLấp", "666"),
+        ("Đăk R’Lấp", "666"),
+        ("ĐĂK GLONG", "661"),
+        ("Huyện Đắk Glong", "661"),
+        ("Thị trấn Ea T'ling", "24640"),
+        ("Ea TLing", "24640"),
+        ("TT. EA T’LING", "24640"),
+        ("Xâm N'Jang", None),  # a typo is not guessed
+        ("Xã Xâm N'Jang", None),
+        ("Toàn tỉnh", "67"),
+        ("67", "67"),
+        ("666", "666"),
+        ("24640", "24640"),
+        ("99999", None),
+    ],
+)
+def test_places_of_dak_nong(name: str, code: str | None) -> None:
+    unit = find_place(name, "67", IN_2022).unit
+    assert (unit and unit.code) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "province", "code"),
+    [
+        ("7615", "24", "07615"),
+        ("1267", "04", "01267"),
+        ("40", "04", "040"),  # of the district 040 in its province, not of the province 40
+        ("4", "04", "04"),
+        ("1", "01", None),  # Hà Nội, its district 001 or its ward 00001
+        ("01", "24", "01"),  # a province is one wherever it is named
+        ("Bắc Giang", "24", None),  # the province or its city
+        ("Tỉnh Bắc Giang", "24", "24"),
+        ("TP Bắc Giang", "24", "213"),
+        ("TP. Hà Nội", "01", "01"),
+        ("H. Sơn Động", "24", "220"),
+        ("Sơn Động", "24", "220"),
+        ("Quảng Hoà", "04", "049"),
+        ("Huyện Quảng Hòa", "04", "049"),
+    ],
+)
+def test_codes_that_lost_zeros_and_names_of_any_level(text: str, province: str, code: str | None) -> None:
+    match = find_place(text, province, IN_2022)
+    assert (match.unit and match.unit.code) == code
+    assert (len(match.candidates) == 1) == (code is not None)
+
+
+def test_names_of_another_time() -> None:
+    # Of one code: a commune that became a ward, known for 2025, and one renamed.
+    assert communes_in("222", IN_2022).by_name("Phường Bích Động").unit == find_unit("commune", "07777", IN_2022)
+    assert communes_in("006", IN_2022).by_name("Phường Văn Miếu Quốc Tử Giám").unit is not None
+    # Of a commune that became part of another on 1 July 2025, which is meant now.
+    for name in ("Thị trấn An Châu", "Xã Vĩnh An", "Xã Sơn Động"):
+        unit = communes_in("07615", IN_2025).by_name(name).unit
+        assert unit is not None
+        assert unit.code == "07615"
+    assert communes_in("07615", IN_2025).by_name("Xã Tuấn Đạo").unit is None
+    # A district is none of its communes.
+    assert communes_in("24", IN_2025).by_name("Huyện Sơn Động").unit is None
+    assert find_place("220", "24", IN_2025).unit is None
+
+
+def test_the_name_that_holds_on_the_day_goes_before_one_of_another_time() -> None:
+    for province in ("04", "24", "37"):
+        area = communes_in(province, IN_2025)
+        for unit in area.units:
+            assert area.by_name(unit.name).unit == unit or len(area.by_name(unit.name).candidates) > 1
