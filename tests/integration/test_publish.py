@@ -23,6 +23,8 @@ create table staging.sent (submission_id bigint default 1, sheet_name text defau
 create table staging.stg_household_review (member_count bigint) inherits (staging.sent);
 create table staging.stg_commune_profile (household_count bigint, population bigint) inherits (staging.sent);
 create table staging.stg_support_delivery (amount_vnd numeric) inherits (staging.sent);
+create table staging.stg_task_progress () inherits (staging.sent);
+insert into staging.stg_task_progress (row_number) values (1);
 create table staging.stg_credit_loan
     (disbursed_vnd numeric, repaid_vnd numeric, outstanding_vnd numeric, overdue_vnd numeric) inherits (staging.sent);
 insert into staging.stg_household_review (row_number, member_count) values (1, 4), (2, 3);
@@ -121,6 +123,10 @@ def test_only_what_differs_is_touched_and_views_grants_and_readers_stay(
         (
             SUBMISSION_WITHOUT_ROWS,
             "3 rows in the file, 0 in raw",
+        ),
+        (
+            SUBMISSION_WITHOUT_ROWS.replace("household_review", "task_progress"),
+            "stg_task_progress: rows is 1, accepted were 3",
         ),
     ],
 )

@@ -271,6 +271,14 @@ def test_deprivations_follow_the_standard_of_the_period(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("period", "standard"), [("2013", "2011-2015"), ("2018", "2016-2020")])
+def test_a_list_of_an_earlier_standard(tmp_path: Path, period: str, standard: str) -> None:
+    request = made(tmp_path / "a.xlsx", "household_review", period=period)
+    fill_list(tmp_path / "a.xlsx", request, 2, standard)
+    report = only(read(tmp_path / "a.xlsx", request))
+    assert (report.standard_code, report.row_count) == (standard, 2)
+
+
 KNOWN: Row = {
     "household_code": "07615-00001",
     "head_name": "=HYPERLINK(1)",
