@@ -220,6 +220,46 @@ off_list as (
     where this_year.household_code is null
 ),
 
+-- Where a household counts: by its class at the start and at the end, its movement, and the class that it came with or
+-- left otherwise.
+part as (
+    select listed.*
+    from (
+        values
+        ('class at the start', 'poor', 'poor_movement', 'start'),
+        ('movement', 'poor_to_near_poor', 'poor_movement', 'to_near_poor'),
+        ('movement', 'poor_to_above', 'poor_movement', 'to_above'),
+        ('class left otherwise', 'poor', 'poor_movement', 'other_decrease'),
+        ('movement', 'near_poor_to_poor', 'poor_movement', 'from_near_poor'),
+        ('movement', 'poor_relapsed', 'poor_movement', 'relapsed'),
+        ('movement', 'poor_new', 'poor_movement', 'new'),
+        ('class entered otherwise', 'poor', 'poor_movement', 'other_increase'),
+        ('class at the end', 'poor', 'poor_movement', 'end'),
+        ('class at the start', 'near_poor', 'near_poor_movement', 'start'),
+        ('movement', 'near_poor_escaped', 'near_poor_movement', 'escaped'),
+        ('movement', 'near_poor_to_poor', 'near_poor_movement', 'to_poor'),
+        ('class left otherwise', 'near_poor', 'near_poor_movement', 'other_decrease'),
+        ('movement', 'poor_to_near_poor', 'near_poor_movement', 'from_poor'),
+        ('movement', 'near_poor_relapsed', 'near_poor_movement', 'relapsed'),
+        ('movement', 'near_poor_new', 'near_poor_movement', 'new'),
+        ('class entered otherwise', 'near_poor', 'near_poor_movement', 'other_increase'),
+        ('class at the end', 'near_poor', 'near_poor_movement', 'end')
+    ) as listed (kind, code, dataset, column_name)
+    where
+        listed.dataset in (
+            select declared.dataset
+            from declared
+        )
+),
+
+household as (
+    select *
+    from moved
+    union all
+    select *
+    from off_list
+),
+
 contribution as (
     select
         household.standard_code,
@@ -229,56 +269,36 @@ contribution as (
         household.is_counted,
         part.dataset,
         part.column_name,
-        part.persons
-    from (
-        select *
-        from moved
-        union all
-        select *
-        from off_list
-    ) as household
+        entry.persons
+    from household
     cross join lateral (
         values
-        ('poor_movement', 'start', household.previous_class_code = 'poor', household.member_count_at_start),
-        ('poor_movement', 'to_near_poor', household.movement_code = 'poor_to_near_poor', household.member_count),
-        ('poor_movement', 'to_above', household.movement_code = 'poor_to_above', household.member_count),
+        ('class at the start', household.previous_class_code, household.member_count_at_start),
+        ('movement', household.movement_code, household.member_count),
         (
-            'poor_movement',
-            'other_decrease',
-            household.movement_code = 'other' and household.previous_class_code = 'poor',
+            'class left otherwise',
+            case household.movement_code when 'other' then household.previous_class_code end,
             household.member_count_at_start
         ),
-        ('poor_movement', 'from_near_poor', household.movement_code = 'near_poor_to_poor', household.member_count),
-        ('poor_movement', 'relapsed', household.movement_code = 'poor_relapsed', household.member_count),
-        ('poor_movement', 'new', household.movement_code = 'poor_new', household.member_count),
         (
-            'poor_movement',
-            'other_increase',
-            household.movement_code = 'other' and household.class_code = 'poor',
+            'class entered otherwise',
+            case household.movement_code when 'other' then household.class_code end,
             household.member_count
         ),
-        ('poor_movement', 'end', household.class_code = 'poor', household.member_count),
-        ('near_poor_movement', 'start', household.previous_class_code = 'near_poor', household.member_count_at_start),
-        ('near_poor_movement', 'escaped', household.movement_code = 'near_poor_escaped', household.member_count),
-        ('near_poor_movement', 'to_poor', household.movement_code = 'near_poor_to_poor', household.member_count),
-        (
-            'near_poor_movement',
-            'other_decrease',
-            household.movement_code = 'other' and household.previous_class_code = 'near_poor',
-            household.member_count_at_start
-        ),
-        ('near_poor_movement', 'from_poor', household.movement_code = 'poor_to_near_poor', household.member_count),
-        ('near_poor_movement', 'relapsed', household.movement_code = 'near_poor_relapsed', household.member_count),
-        ('near_poor_movement', 'new', household.movement_code = 'near_poor_new', household.member_count),
-        (
-            'near_poor_movement',
-            'other_increase',
-            household.movement_code = 'other' and household.class_code = 'near_poor',
-            household.member_count
-        ),
-        ('near_poor_movement', 'end', household.class_code = 'near_poor', household.member_count)
-    ) as part (dataset, column_name, is_part, persons)
-    where part.is_part
+        ('class at the end', household.class_code, household.member_count)
+    ) as entry (kind, code, persons)
+    inner join part
+        on
+            entry.kind = part.kind
+            and entry.code = part.code
+    where
+        (household.standard_code, household.review_year, household.commune_code) in (
+            select
+                declared.standard_code,
+                declared.review_year,
+                declared.commune_code
+            from declared
+        )
 ),
 
 agreed as (
@@ -290,7 +310,7 @@ agreed as (
         column_name,
         household_code,
         bool_or(is_counted) as is_counted,
-        count(distinct is_counted) = 1 as is_disputed,
+        count(*) = 1 as is_disputed,
         max(persons) filter (where is_counted) as persons
     from contribution
     group by standard_code, review_year, commune_code, dataset, column_name, household_code
@@ -327,53 +347,33 @@ compared as (
         declared.submission_id,
         declared.sheet_name,
         declared.row_number,
-        form_column.column_name,
-        (declared.cells ->> form_column.column_name)::bigint as value,
+        part.column_name,
+        (declared.cells ->> part.column_name)::bigint as value,
         case declared.counted
             when 'households' then coalesce(figure.household_count, 0)
             when 'persons' then coalesce(figure.person_count, 0)
         end as expected,
         case
-            when (declared.cells ->> form_column.column_name)::bigint = 0 then figure.counted_codes
+            when (declared.cells ->> part.column_name)::bigint = 0 then figure.counted_codes
             else figure.disputed_codes
         end as told_codes
     from declared
-    inner join (
-        values
-        ('poor_movement', 'start'),
-        ('poor_movement', 'to_near_poor'),
-        ('poor_movement', 'to_above'),
-        ('poor_movement', 'other_decrease'),
-        ('poor_movement', 'from_near_poor'),
-        ('poor_movement', 'relapsed'),
-        ('poor_movement', 'new'),
-        ('poor_movement', 'other_increase'),
-        ('poor_movement', 'end'),
-        ('near_poor_movement', 'start'),
-        ('near_poor_movement', 'escaped'),
-        ('near_poor_movement', 'to_poor'),
-        ('near_poor_movement', 'other_decrease'),
-        ('near_poor_movement', 'from_poor'),
-        ('near_poor_movement', 'relapsed'),
-        ('near_poor_movement', 'new'),
-        ('near_poor_movement', 'other_increase'),
-        ('near_poor_movement', 'end')
-    ) as form_column (dataset, column_name)
-        on declared.dataset = form_column.dataset
+    inner join part
+        on declared.dataset = part.dataset
     left join figure
         on
             declared.standard_code = figure.standard_code
             and declared.review_year = figure.review_year
             and declared.commune_code = figure.commune_code
             and declared.dataset = figure.dataset
-            and form_column.column_name = figure.column_name
+            and part.column_name = figure.column_name
     left join start_unknown
         on
             declared.standard_code = start_unknown.standard_code
             and declared.review_year = start_unknown.review_year
             and declared.commune_code = start_unknown.commune_code
     where
-        form_column.column_name = 'end'
+        part.column_name = 'end'
         or start_unknown.commune_code is null
 )
 
