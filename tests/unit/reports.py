@@ -71,8 +71,35 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
         "frozen": 0,
         "outstanding": 11_000_000,
     },
+    "household_member": {
+        "person_no": 1,
+        "full_name": "Lý Thị Linh",
+        "sex": "Nữ",
+        "birth_date": "11/02/1984",
+        "relation_to_head": "Chủ hộ",
+        "ethnic_group": "Nùng",
+        "national_id": "024184231077",
+        "has_health_insurance": "x",
+    },
+    "review_result": {"commune_name": "Xã An Lạc"},
+    "poor_movement": {"commune_name": "Xã An Lạc", "counted": "Hộ"},
+    "near_poor_movement": {"commune_name": "Xã An Lạc", "counted": "Hộ"},
+    "programme_finance": {
+        "funding_source": "NSTW",
+        "budget_kind": "Sự nghiệp",
+        "admin_unit_code": "07645",
+        "planned": 50_000_000,
+        "allocated": 40_000_000,
+        "disbursed": 30_000_000,
+    },
+    "capacity_activity": {"kind": "Tập huấn", "commune_code": "07645", "held_on": "10/05/2023", "cost": 5_000_000},
+    "task_progress": {"status": "Đang thực hiện", "percent_complete": 50},
 }
 _KEYS = {
+    "household_member": "07645-{:05d}",
+    "programme_finance": "CT135",
+    "capacity_activity": "HD-{:04d}",
+    "task_progress": "BG13-T{:02d}",
     "household_review": "07645-{:05d}",
     "commune_profile": "07645",
     "support_delivery": "SXD-2023-{:06d}",
@@ -89,7 +116,8 @@ def columns(dataset: str, standard: str = "") -> list[Column]:
 def record(dataset: str, number: int = 1, **changes: Any) -> dict[str, Any]:
     """One good row, by column name; blank where nothing is said."""
     contract = load_contracts()[dataset]
-    row: dict[str, Any] = {contract.key[0]: _KEYS[dataset].format(number)} | dict(_VALUES[dataset])
+    key = {contract.key[0]: _KEYS[dataset].format(number)} if dataset in _KEYS else {}
+    row: dict[str, Any] = key | dict(_VALUES[dataset])
     for column in contract.columns:
         if column.type == "integer" and column.required:
             row.setdefault(column.name, 10)

@@ -50,7 +50,14 @@ def test_columns_carry_what_the_reader_needs() -> None:
 
 def test_a_derived_column_stands_in_no_file() -> None:
     derived = [(c.dataset, column.name) for c in CONTRACTS.values() for column in c.columns if column.derived]
-    assert derived == [("credit_loan", "commune_code"), ("household_review", "head_birth_date_precision")]
+    assert derived == [
+        ("credit_loan", "commune_code"),
+        ("household_member", "birth_date_precision"),
+        ("household_review", "head_birth_date_precision"),
+        ("near_poor_movement", "commune_code"),
+        ("poor_movement", "commune_code"),
+        ("review_result", "commune_code"),
+    ]
     assert CREDIT.column("commune_code").headings == ()
 
 

@@ -14,6 +14,7 @@ import pytest
 from openpyxl.utils import get_column_letter
 from reports import Cells, columns, record, table, write_csv, write_ods, write_xlsx
 
+from ingestion.answering.marker import FIRST_SHEET, MARK
 from ingestion.contract import load_contracts
 from ingestion.ops import ColumnPosition, UnreadCell
 from ingestion.read import Report, read_file
@@ -76,12 +77,15 @@ def test_sample_reports_have_every_row_and_no_defect(path: Path) -> None:
 
 @pytest.mark.parametrize("dataset", sorted(OURS))
 def test_frames_have_the_columns_and_types_of_the_tables(dataset: str, tmp_path: Path) -> None:
-    sender, period = {"A": ("huyen-220", "2022"), "Q": ("nhcsxh", "2023-Q2")}[load_contracts()[dataset].cadence]
+    cadence = load_contracts()[dataset].cadence
+    sender, period = {"A": ("huyen-220", "2022"), "Q": ("nhcsxh", "2023-Q2"), "S": ("nhcsxh", "2023-S1")}[cadence]
     report = only(
         read(write_xlsx(tmp_path / "a.xlsx", table(dataset, [record(dataset)])), sender, period, province="24")
     )
     assert report.dataset == dataset
     assert report.rows.height == 1
+    assert rules(report) == []
+    assert report.unread.is_empty()
     declared = [(name, kind) for name, kind in load_contracts()[dataset].raw_columns() if name != "submission_id"]
     assert report.rows.columns == [name for name, _ in declared]
     for (name, kind), dtype in zip(declared, report.rows.dtypes, strict=True):
@@ -448,3 +452,190 @@ def test_without_a_province_only_names_of_one_commune_in_the_nation_are_found(tm
     report = only(read(write_xlsx(tmp_path / "a.xlsx", rows), "nhcsxh", "2023-Q4"))
     assert report.rows["commune_code"].to_list() == ["07616", None]
     assert len(report.unread["expected_vi"][0]) < 500
+
+
+# --- rows that are no data ---
+
+
+def test_every_filled_row_is_data_or_said_to_be_none(tmp_path: Path) -> None:
+    data = table("household_review", [record("household_review", number) for number in (1, 2)])
+    rows: Cells = [
+        ["UBND HUYỆN SƠN ĐỘNG"],
+        [],
+        ["DANH SÁCH HỘ NGHÈO NĂM 2022"],
+        data[0],
+        list(range(1, len(data[0]) + 1)),
+        ["Xã An Lạc"],
+        *data[1:],
+        [],
+        ["Tổng cộng", *[None] * (len(data[0]) - 1)],
+        ["NGƯỜI LẬP BIỂU"],
+    ]
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", rows)))
+    assert (report.row_count, report.other_row_count, report.layout) == (2, 7, "")
+
+
+def test_a_row_of_nothing_but_errors_is_data(tmp_path: Path) -> None:
+    """It holds no value, yet the sender filled it: it must not vanish."""
+    rows = table("household_review", [record("household_review")])
+    rows.append([None, None, "#REF!", None, "#DIV/0!"])
+    path = write_xlsx(tmp_path / "a.xlsx", rows)
+    workbook = openpyxl.load_workbook(path)
+    for cell in workbook.active[3]:
+        if cell.value is not None:
+            cell.data_type = "e"
+    workbook.save(path)
+    report = only(read(path))
+    assert (report.row_count, report.other_row_count) == (2, 1)
+    assert set(report.unread["value"]) == {"#REF!", "#DIV/0!"}
+
+
+def test_the_first_sheet_of_an_answer_is_skipped(tmp_path: Path) -> None:
+    ours: Cells = [[f"{MARK} ngày 01/01/2023"], ["Ô", "Cột", "Sai ở đâu"], ["B2", "Mã hộ", "…"], ["B3", "Mã hộ", "…"]]
+    sheets = {FIRST_SHEET: ours, "Sheet1": table("household_review", [record("household_review")])}
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", sheets)))
+    assert (report.sheet_names, report.row_count, report.other_row_count) == (["Sheet1"], 1, 1)
+
+
+# --- communes told by lines above their rows ---
+
+
+def in_sections(tmp_path: Path, *lines: str | None, **options: Any) -> Path:
+    """A list without a column of communes: a line, then one household, and so on."""
+    without = ["commune_code", "commune_name"]
+    rows = table("household_review", [], without=without)
+    for number, text in enumerate(lines, start=1):
+        if text is not None:
+            rows.append([text])
+        rows += table("household_review", [record("household_review", number)], without=without)[1:]
+    return write_xlsx(tmp_path / "a.xlsx", rows, **options)
+
+
+def test_a_commune_told_by_a_line_above_its_households(tmp_path: Path) -> None:
+    report = only(read(in_sections(tmp_path, "I. Xã Vân Sơn", None, "Thôn Đồng Bài", "XÃ AN LẠC: 1 hộ")))
+    assert rules(report) == []
+    assert report.unread.is_empty()
+    assert report.rows.select("commune_name", "commune_code").rows() == [
+        ("Xã Vân Sơn", "07621"),
+        ("Xã Vân Sơn", "07621"),
+        ("Xã Vân Sơn", "07621"),
+        ("XÃ AN LẠC", "07645"),
+    ]
+    assert (report.row_count, report.other_row_count) == (4, 4)
+
+
+def test_households_above_the_first_line_have_no_commune(tmp_path: Path) -> None:
+    report = only(read(in_sections(tmp_path, None, "Xã Vân Sơn")))
+    assert report.rows["commune_code"].to_list() == [None, "07621"]
+
+
+def test_a_line_that_names_no_commune_of_the_sender(tmp_path: Path) -> None:
+    report = only(read(in_sections(tmp_path, "Xã Đồng Tân")))
+    assert report.rows["commune_name"].to_list() == ["Xã Đồng Tân"]
+    unread = report.unread.select("row_number", "column_name", "cell", "rule", "value").rows()
+    assert unread == [(3, "commune_code", None, "unknown_code", "Xã Đồng Tân")]
+
+
+def test_lines_that_name_no_commune_leave_the_column_missing(tmp_path: Path) -> None:
+    assert rules(only(read(in_sections(tmp_path, "Thôn Đồng Bài", "Thôn Lái")))) == ["missing_column"]
+
+
+# --- numbers, dates and marks as issue 3 names them ---
+
+
+@pytest.mark.parametrize(
+    ("heading", "line", "written", "dong"),
+    [
+        ("Số tiền hỗ trợ (đồng)", None, "1.250.000", 1_250_000),
+        ("Số tiền hỗ trợ (nghìn đồng)", None, "1.250,5", 1_250_500),
+        ("Số tiền hỗ trợ (triệu đồng)", None, "1,25", 1_250_000),
+        ("Số tiền hỗ trợ (triệu đồng)", None, "1.25", 1_250_000),
+        ("Số tiền hỗ trợ (triệu đồng)", None, 1.25, 1_250_000),
+        ("Số tiền hỗ trợ (tỷ đồng)", None, "0,00125", 1_250_000),
+        ("Số tiền hỗ trợ", "Đơn vị tính: đồng", "1.250.000", 1_250_000),
+        ("Số tiền hỗ trợ", "Đơn vị tính: nghìn đồng", 1250, 1_250_000),
+        ("Số tiền hỗ trợ", "ĐVT: triệu đồng", "1,25", 1_250_000),
+        ("Số tiền hỗ trợ", "Đơn vị tính: tỷ đồng", 0.00125, 1_250_000),
+        ("Số tiền hỗ trợ (đồng)", "Đơn vị tính: triệu đồng", 1_250_000, 1_250_000),
+        ("Số tiền hỗ trợ", None, "(1.000)", -1_000),
+        ("Số tiền hỗ trợ", None, "56.0", 56),
+        ("Số tiền hỗ trợ", None, "1 250 000 đ", 1_250_000),
+    ],
+)
+def test_amounts(heading: str, line: str | None, written: Any, dong: int, tmp_path: Path) -> None:
+    rows = table("support_delivery", [record("support_delivery", amount=written)], headings={"amount": heading})
+    path = write_xlsx(tmp_path / "a.xlsx", [[line], *rows] if line else rows)
+    report = only(read(path, "sxd", "2023-Q2", province="24"))
+    assert report.unread.is_empty()
+    assert report.rows["amount"].to_list() == [Decimal(dong)]
+
+
+def test_an_amount_that_may_be_two_is_told_with_both(tmp_path: Path) -> None:
+    headings = {"amount": "Số tiền hỗ trợ (triệu đồng)"}
+    rows = table("support_delivery", [record("support_delivery", amount="1.250")], headings=headings)
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", rows), "sxd", "2023-Q2", province="24"))
+    assert report.rows["amount"].to_list() == [None]
+    ((value, vi, en),) = report.unread.select("value", "expected_vi", "expected_en").rows()
+    assert value == "1.250"
+    assert "1,250 hay 1.250" in vi
+    assert "1.250 or 1250" in en
+
+
+@pytest.mark.parametrize(
+    ("written", "day", "precision"),
+    [
+        ("11/02/1984", date(1984, 2, 11), "day"),
+        ("11-2-1984", date(1984, 2, 11), "day"),
+        (30723, date(1984, 2, 11), "day"),
+        ("30723", date(1984, 2, 11), "day"),
+        (1984, date(1984, 1, 1), "year"),
+        ("1984", date(1984, 1, 1), "year"),
+        ("02/1984", date(1984, 2, 1), "month"),
+    ],
+)
+def test_dates(written: Any, day: date, precision: str, tmp_path: Path) -> None:
+    report = only(read(households(tmp_path, record("household_review", head_birth_date=written))))
+    assert report.unread.is_empty()
+    assert report.rows.select("head_birth_date", "head_birth_date_precision").rows() == [(day, precision)]
+
+
+def test_a_bare_year_where_none_is_allowed(tmp_path: Path) -> None:
+    rows = table("support_delivery", [record("support_delivery", delivered_on=2023)])
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", rows), "sxd", "2023-Q2", province="24"))
+    assert report.unread.select("column_name", "value").rows() == [("delivered_on", "2023")]
+
+
+@pytest.mark.parametrize("written", ["1.23E+11", "1,23E+11", "1.23457e+11", 123_000_000_000, 123_457_000_000])
+def test_a_national_id_that_lost_its_digits(written: Any, tmp_path: Path) -> None:
+    report = only(read(households(tmp_path, record("household_review", head_national_id=written))))
+    assert report.rows["head_national_id"].to_list() == [None]
+    assert report.unread.select("column_name", "rule").rows() == [("head_national_id", "unreadable_cell")]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [(24_184_231_077, "024184231077"), ("024184231077", "024184231077"), ("24184231077.0", "024184231077")],
+)
+def test_a_national_id_that_kept_them(written: Any, expected: str, tmp_path: Path) -> None:
+    report = only(read(households(tmp_path, record("household_review", head_national_id=written))))
+    assert report.unread.is_empty()
+    assert report.rows["head_national_id"].to_list() == [expected]
+
+
+@pytest.mark.parametrize("mark", ["x", "X", 1, "1.0", "có", "v", "✓", "+", "*", "TRUE", True])
+def test_marks_for_yes(mark: Any, tmp_path: Path) -> None:
+    report = only(read(households(tmp_path, record("household_review", dep_water=mark))))
+    assert report.rows["dep_water"].to_list() == [True]
+
+
+@pytest.mark.parametrize("mark", [None, "", "không", 0, "0", "-", "--", False])
+def test_marks_for_no(mark: Any, tmp_path: Path) -> None:
+    report = only(read(households(tmp_path, record("household_review", dep_water=mark))))
+    assert report.rows["dep_water"].to_list() == [False]
+
+
+@pytest.mark.parametrize("mark", ["?", "2", "o", "chưa rõ"])
+def test_marks_that_may_be_either(mark: str, tmp_path: Path) -> None:
+    report = only(read(households(tmp_path, record("household_review", dep_water=mark))))
+    assert report.rows["dep_water"].to_list() == [None]
+    assert report.unread.select("column_name", "value").rows() == [("dep_water", mark)]
