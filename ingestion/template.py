@@ -91,4 +91,4 @@ def _write(file_name: str, request: Request, known: dict[str, list[Row]]) -> Non
                 write_official_form(sheet, styles, choices, request)
             else:
                 write_list_form(sheet, styles, choices, request, standard_code, known.get(standard_code, []))
-        write_guide(book.add_worksheet(GUIDE_SHEET), styles, request, standards[-1], has_example=not is_official)
+        write_guide(book.add_worksheet(GUIDE_SHEET), styles, request, standards[-1], is_list=not is_official)

@@ -2,21 +2,25 @@
 
 from xlsxwriter.worksheet import Worksheet
 
+from ingestion.contract import Column
 from ingestion.templating.list_form import example_of, heading_of
 from ingestion.templating.request import Request
 from ingestion.templating.styles import Styles
 
 GUIDE_SHEET = "Hướng dẫn"
 _ADVICE = (
-    "Ghi mỗi đối tượng trên một dòng, liền dưới dòng cuối; không đổi, không xóa tiêu đề cột.",
-    "Cột nền đậm là cột bắt buộc. Ô không có số liệu để trống, không ghi số 0 thay cho số liệu chưa có.",
+    "Ô không có số liệu để trống, không ghi số 0 thay cho số liệu chưa có.",
+    "Không đổi, không xóa tiêu đề cột. Trang “Hướng dẫn” không tính là số liệu.",
+)
+_ADVICE_ON_LISTS = (
+    "Ghi mỗi đối tượng trên một dòng, liền dưới dòng cuối. Cột nền đậm là cột bắt buộc.",
     "Mã (mã hộ, mã xã, số CCCD/CMND…) ghi dạng chữ, đủ số 0 ở đầu.",
     "Dòng “Ví dụ” chỉ để minh họa: có thể xóa hoặc để nguyên, hệ thống không tính dòng này.",
-    "Trang “Hướng dẫn” không tính là số liệu.",
 )
+_ADVICE_ON_FORMS = ("Chỉ ghi vào ô trống: dòng cộng, cột tỷ lệ và cột cuối kỳ tự tính theo công thức.",)
 
 
-def write_guide(sheet: Worksheet, styles: Styles, request: Request, standard_code: str, *, has_example: bool) -> None:
+def write_guide(sheet: Worksheet, styles: Styles, request: Request, standard_code: str, *, is_list: bool) -> None:
     """Write the guidance of a data set for its sender and period."""
     bold, wrapped = styles.plain(bold=True, valign="top", text_wrap=True), styles.plain(valign="top", text_wrap=True)
     contract = request.contract
@@ -34,10 +38,9 @@ def write_guide(sheet: Worksheet, styles: Styles, request: Request, standard_cod
         sheet.write_string(row, 0, label, bold)
         sheet.write_string(row, 1, text, wrapped)
         row += 1
-    for advice in _ADVICE:
-        if has_example or "Ví dụ" not in advice:
-            row += 1
-            sheet.write_string(row, 1, advice, wrapped)
+    for advice in (*(_ADVICE_ON_LISTS if is_list else _ADVICE_ON_FORMS), *_ADVICE):
+        row += 1
+        sheet.write_string(row, 1, advice, wrapped)
     row += 2
     for column in contract.columns_for(standard_code):
         if column.derived:
@@ -45,7 +48,7 @@ def write_guide(sheet: Worksheet, styles: Styles, request: Request, standard_cod
         example = example_of(column, request)
         shown = f"{example:%d/%m/%Y}" if hasattr(example, "strftime") else example
         told = [
-            "Bắt buộc." if column.required and column.type != "flag" else "Không bắt buộc.",
+            _need(request, column),
             f"Cần ghi {column.expected[0]}.",
             *([f"Không lớn hơn “{contract.column(column.at_most).heading}”."] if column.at_most else []),
             *([f"Ví dụ: {shown}."] if example is not None else []),
@@ -55,3 +58,12 @@ def write_guide(sheet: Worksheet, styles: Styles, request: Request, standard_cod
         row += 1
     sheet.set_paper(9)  # A4
     sheet.fit_to_pages(1, 0)
+
+
+def _need(request: Request, column: Column) -> str:
+    """Whether a cell of the column must be filled."""
+    group = next((group for group in request.contract.one_of if column.name in group), ())
+    if group:
+        headings = [f"“{request.contract.column(name).heading}”" for name in group]
+        return f"Phải ghi ít nhất một trong các cột {', '.join(headings)}."
+    return "Bắt buộc." if column.required and column.type != "flag" else "Không bắt buộc."

@@ -249,6 +249,11 @@ def test_a_list_has_its_headings_drop_downs_and_guidance(tmp_path: Path, dataset
     told = [[cell.value for cell in row if cell.value is not None] for row in guide.iter_rows()]
     assert max(map(len, told)) == 2  # or it would be read as a table
     assert {row[0] for row in told if row} >= {heading_of(column, standard) for column in columns}
+    for column in columns:
+        (line,) = [row[1] for row in told if len(row) == 2 and row[0] == heading_of(column, standard)]
+        in_group = any(column.name in group for group in request.contract.one_of)
+        assert line.startswith("Phải ghi ít nhất một" if in_group else ("Bắt buộc.", "Không bắt buộc."))
+        assert line.startswith("Bắt buộc.") == (column.required and column.type != "flag" and not in_group)
 
 
 def test_deprivations_follow_the_standard_of_the_period(tmp_path: Path) -> None:
