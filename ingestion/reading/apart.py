@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 _MIB = 1 << 20
 _LENGTH_BYTES = 8
-_WATCH_SECONDS = 0.01  # how often the worker's memory is looked at
+_WATCH_MILLISECONDS = 10  # how often the worker's memory is looked at
 _START_SECONDS = 60.0
 _CHUNK_BYTES = 1 << 20
 
@@ -180,9 +180,10 @@ class ReaderProcess:
         reply, wanted, deadline = bytearray(), _LENGTH_BYTES, time.monotonic() + seconds
         watched = psutil.Process(process.pid)
         has_length = False
+        poll = select.poll()
+        poll.register(process.stdout, select.POLLIN)
         while len(reply) < wanted:
-            readable, _, _ = select.select([process.stdout], [], [], _WATCH_SECONDS)
-            if readable:
+            if poll.poll(_WATCH_MILLISECONDS):
                 chunk = os.read(process.stdout.fileno(), min(wanted - len(reply), _CHUNK_BYTES))
                 if not chunk:
                     raise _died(process)

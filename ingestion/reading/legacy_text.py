@@ -146,27 +146,31 @@ _SUSPICIOUS = (
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """One text under a code."""
+    """One text under a code: of its words those that the code would change."""
 
     words: int
-    """Words that the code would change."""
+    """With a plain letter among them: signs that stand alone tell nothing."""
     makes_sense: bool
-    """As it stands."""
+    """Each as it stands, of those with a plain letter."""
+    stays: bool
+    """Each as it stands."""
     decodes: bool
-    """To Vietnamese words alone, and exactly."""
+    """Exactly, and to nothing but Vietnamese words."""
     is_wide: bool
 
 
 def _judge(text: str, code: LegacyCode) -> _Judged:
-    words = [word for word in _WORD.findall(text) if _PLAIN.search(word)]
+    words = [word for word in _WORD.findall(text) if code.decode(word) != word]
+    telling = [word for word in words if _PLAIN.search(word)]
     is_wide = _WIDE.search(text) is not None
     return _Judged(
-        words=len(words),
-        makes_sense=all(map(_makes_sense, words)),
-        decodes=bool(words)
+        words=len(telling),
+        makes_sense=all(map(_makes_sense, telling)),
+        stays=all(map(_makes_sense, words)),
+        decodes=bool(telling)
         and not is_wide
         and code.is_exact(text)
-        and all(_is_syllable(code.decode(word).lower()) for word in words),
+        and all(_is_syllable(code.decode(word).lower()) for word in telling),
         is_wide=is_wide,
     )
 
@@ -194,7 +198,7 @@ def _find(texts: Iterable[str]) -> _Found | None:
         judged = [_judge(text, code) for text in accented]
         evident = [one for one in judged if one.decodes and not one.makes_sense]
         senseless = sum(not one.makes_sense and not one.is_wide for one in judged)
-        proper = sum(one.is_wide or (one.makes_sense and not one.decodes) for one in judged)
+        proper = sum(one.is_wide or (one.makes_sense and one.words > 0 and not one.decodes) for one in judged)
         is_there = len(evident) >= _FEW or any(one.words > 1 for one in evident)
         if is_there and len(evident) * 5 >= senseless * 3 and len(evident) > most:
             best, most = _Found(code, rules=len(evident) > proper), len(evident)
@@ -208,7 +212,7 @@ def _repaired(text: str, found: _Found) -> str | None:
     code, judged = found.code, _judge(text, found.code)
     if judged.decodes and (found.rules or not judged.makes_sense):
         return _with_capitals(text, code)
-    if not found.rules or judged.makes_sense:
+    if not found.rules or judged.stays:
         return text
     if judged.is_wide or not code.is_exact(text):
         return None

@@ -267,9 +267,11 @@ class _OdsSheets:
         self.sheet_count = 0
         self.row = self.column = self.last_row = self.last_column = self.row_repeat = 0
         self.row_is_filled = False
+        self.error: list[str] | None = None
         self.parser = xml.parsers.expat.ParserCreate()
         self.parser.StartElementHandler = self.start
         self.parser.EndElementHandler = self.end
+        self.parser.CharacterDataHandler = self.data
         self.parser.StartDoctypeDeclHandler = self.refuse_declaration
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -288,13 +290,22 @@ class _OdsSheets:
             self.merge(first, attributes)
             if kind := attributes.get("office:value-type"):
                 self.row_is_filled, self.last_column = True, max(self.last_column, self.column)
+                if attributes.get("calcext:value-type") == "error":
+                    self.error = []
                 if kind == "percentage" and self.row_repeat == 1:
                     self.here.percent.extend(
                         (self.row, column) for column in range(first, min(self.column, first + 64))
                     )
 
+    def data(self, text: str) -> None:
+        if self.error is not None:
+            self.error.append(text)
+
     def end(self, name: str) -> None:
-        if name == "table:table-row":
+        if name == "table:table-cell" and self.error is not None:
+            self.here.broken.append(Broken(self.row, self.column - 1, "".join(self.error)))
+            self.error = None
+        elif name == "table:table-row":
             self.row += self.row_repeat
             self.last_row = self.row if self.row_is_filled else self.last_row
             if (cells := self.last_row * self.last_column) > self.settings.max_cells:

@@ -130,6 +130,7 @@ def _read_calamine(content: bytes, settings: Settings, marks: Mapping[str, Marks
                 height = columns[0].height
                 marked = marks.get(metadata.name, Marks())
                 _show_percent(columns, marked.percent, first_column)
+                _blank(columns, marked.broken, first_column)
                 sheets.append(
                     Sheet(
                         name=metadata.name,
@@ -152,6 +153,17 @@ def _read_calamine(content: bytes, settings: Settings, marks: Mapping[str, Marks
             raise
         raise damaged("không đọc được bảng tính", "the workbook cannot be read") from error
     return sheets
+
+
+def _blank(columns: list[Cells], broken: list[Broken], first_column: int) -> None:
+    """An error is no text: some formats give it as one."""
+    rows: dict[int, list[int]] = {}
+    for cell in broken:
+        rows.setdefault(cell.column - first_column, []).append(cell.row)
+    for index, broken_rows in rows.items():
+        if 0 <= index < len(columns) and (texts := columns[index].text) is not None:
+            inside = [row for row in broken_rows if row < len(texts)]
+            columns[index] = replace(columns[index], text=texts.scatter(inside, None))
 
 
 def _show_percent(columns: list[Cells], marked: list[tuple[int, int]], first_column: int) -> None:

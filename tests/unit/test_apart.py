@@ -81,7 +81,7 @@ print(apart._own.pid, flush=True)
 
 def test_a_worker_ends_with_its_caller(small: Path) -> None:
     """Also when a fork of the caller lives on, as Airflow's do."""
-    then = "print(os.fork() or time.sleep(8), flush=True); time.sleep(60)"
+    then = "print(os.fork() or os._exit(time.sleep(8) or 0), flush=True); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", _CALLER.format(then=then), str(small)], stdout=subprocess.PIPE, text=True
     ) as caller:

@@ -160,6 +160,19 @@ def test_ods(tmp_path: Path) -> None:
     assert written(sheet) == EXPECTED
 
 
+def test_ods_errors_are_not_texts(tmp_path: Path) -> None:
+    write_ods(tmp_path / "plain.ods", [["a", "#REF!", "#N/A"]])
+    as_text = 'office:value-type="string"'
+    as_error = f'{as_text} xmlns:calcext="urn:org:documentfoundation:names:calc:v1.0" calcext:value-type="error"'
+    with zipfile.ZipFile(tmp_path / "plain.ods") as plain, zipfile.ZipFile(tmp_path / "a.ods", "w") as changed:
+        for name in plain.namelist():
+            content = plain.read(name).decode()
+            changed.writestr(name, content.replace(f"{as_text}><text:p>#", f"{as_error}><text:p>#"))
+    (sheet,) = sheets(tmp_path / "a.ods")
+    assert written(sheet) == [["a", None, None]]
+    assert [(cell.row, cell.column, cell.text) for cell in sheet.broken] == [(0, 1, "#REF!"), (0, 2, "#N/A")]
+
+
 def test_json_shapes(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     objects = [{"a": "1", "b": 2}, {"b": None, "c": ["x", "y"]}]
