@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import psycopg
 import pytest
-import yaml
-from psycopg import sql
 from psycopg.rows import dict_row
+from raw_reports import Connection, load_reference_lists, remove_reports, submit
 
 from expectations import gate
 from expectations.example import (
@@ -25,66 +23,21 @@ from expectations.example import (
     load_examples,
 )
 from expectations.suites import SUITES_DIR
-from ingestion.contract import load_contracts
-from ingestion.period import Period
 from ingestion.read import read_file
 from ingestion.rule import load_rules
-from ingestion.settings import REFERENCE_DIR
 from ingestion.warehouse import prepare
 
 
 @pytest.fixture(scope="module")
-def connection(warehouse_url: str) -> Iterator[psycopg.Connection[Any]]:
+def connection(warehouse_url: str) -> Iterator[Connection]:
     """A prepared warehouse with every reference list."""
     prepare(warehouse_url)
     with psycopg.connect(warehouse_url, autocommit=True) as made:
-        for seed in yaml.safe_load((REFERENCE_DIR / "reference.yml").read_text(encoding="utf-8"))["seeds"]:
-            table = sql.Identifier("reference", seed["name"])
-            columns = [
-                sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
-                for name, kind in seed["config"]["column_types"].items()
-            ]
-            made.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(columns)))
-            with made.cursor().copy(sql.SQL("copy {} from stdin (format csv, header)").format(table)) as copy:
-                copy.write((REFERENCE_DIR / f"{seed['name']}.csv").read_bytes())
+        load_reference_lists(made)
         yield made
 
 
-def submit(
-    connection: psycopg.Connection[Any],
-    dataset: str,
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    sender: str,
-    period: str,
-    standard: str,
-    status: str = "received",
-    layout: str = "",
-) -> int:
-    """Load rows as a report, as the reader would; a status in force is that of a report judged before."""
-    cursor = connection.execute(
-        "insert into ops.submission (sender_code, dataset, period_code, period_end, standard_code, revision, sha256,"
-        " file_name, status_code, verdict_code, row_count, layout, code_version, received_at)"
-        " values (%s, %s, %s, %s, %s, 1, gen_random_uuid()::text, 'f.xlsx', %s, nullif(%s, 'received'), %s, %s, '1',"
-        " now()) returning submission_id",
-        [sender, dataset, period, Period.parse(period).end, standard, status, status, len(rows), layout],
-    )
-    (submission_id,) = cursor.fetchone() or (0,)
-    for number, row in enumerate(rows, start=FIRST_ROW):
-        values = {"submission_id": submission_id, "sheet_name": SHEET, "row_number": number}
-        values |= {name: Decimal(str(value)) if isinstance(value, float) else value for name, value in row.items()}
-        connection.execute(
-            sql.SQL("insert into raw.{} ({}) values ({})").format(
-                sql.Identifier(dataset),
-                sql.SQL(", ").join(map(sql.Identifier, values)),
-                sql.SQL(", ").join(sql.Placeholder() * len(values)),
-            ),
-            list(values.values()),
-        )
-    return int(submission_id)
-
-
-def load(connection: psycopg.Connection[Any], examples: Examples, example: Example) -> int:
+def load(connection: Connection, examples: Examples, example: Example) -> int:
     """Load what an example is given, accepted, and the example itself, to be judged."""
     standard = examples.standard if example.standard is None else example.standard
     given_under = [
@@ -125,13 +78,9 @@ def load(connection: psycopg.Connection[Any], examples: Examples, example: Examp
     return submission_id
 
 
-def judged(
-    connection: psycopg.Connection[Any], url: str, home: Path, examples: Examples, example: Example
-) -> list[dict[str, Any]]:
+def judged(connection: Connection, url: str, home: Path, examples: Examples, example: Example) -> list[dict[str, Any]]:
     """The rule's findings on an example, which the gate judges in a warehouse that holds nothing else."""
-    tables = ["raw.unread_cell", "raw.column_position", "ops.finding", "ops.conservation", "ops.submission"]
-    tables += [f"raw.{dataset}" for dataset in load_contracts()]
-    connection.execute(f"truncate {', '.join(tables)} cascade".encode())
+    remove_reports(connection)
     submission_id = load(connection, examples, example)
     gate.judge(examples.dataset, [submission_id], url=url, home=home)
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -184,7 +133,7 @@ def check(example: Example, findings: Sequence[Mapping[str, Any]]) -> None:
 @pytest.mark.parametrize("path", examples_files(), ids=lambda path: path.stem)
 def test_rule_finds_what_its_examples_say(
     path: Path,
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     warehouse_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
