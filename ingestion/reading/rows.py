@@ -287,6 +287,7 @@ class _PlaceJudge(_Judge):
         self.counts = {p.index for p in layout.placed if p.column.type == "code"}
         self.left = [index for index in range(self.name) if index not in self.columns]
         self.pair = SumRow(0, RowKind.DATA)  # the last place, whose second row may follow
+        self.counted: set[str] = set()  # what its rows have counted so far
         self.has_parts = any(
             sheet.columns[index].written().str.contains(r"^[0-9]+\.[0-9]+\.?$").any() for index in self.left
         )
@@ -302,7 +303,10 @@ class _PlaceJudge(_Judge):
         left = [texts[index] for index in self.left if index in texts]
         label = name or next((text for text in left if not _is_number(text) and not _ROMAN.fullmatch(fold(text))), None)
         counts = self.counts & texts.keys()
-        if label is None and counts and not left:
+        counted = {fold(texts[index]) for index in counts}
+        is_second = label is None and counts and not left and self.counted.isdisjoint(counted)
+        if is_second and self.pair.kind is not RowKind.SECTION:  # a line without figures has no second row
+            self.counted |= counted
             return replace(self.pair, row=row)
         place = self._place(label or "", left)
         if not (counts or any(index in self.figures and _is_number(text) for index, text in filled)):
@@ -312,7 +316,7 @@ class _PlaceJudge(_Judge):
             place = RowKind.DATA if place is None else RowKind.SECTION, 1
         kind, level = place or (RowKind.DATA, 1)
         after = kind is RowKind.SUBTOTAL and not _TOTAL.match(fold(label or ""))
-        self.pair = SumRow(row, kind, after, level, label or "")
+        self.pair, self.counted = SumRow(row, kind, after, level, label or ""), counted
         return self.pair
 
     def _place(self, label: str, left: Sequence[str]) -> tuple[RowKind, int] | None:
@@ -326,13 +330,19 @@ class _PlaceJudge(_Judge):
             return RowKind.SUBTOTAL, 1
         if _DISTRICT.match(folded) or _SUM_OF_DISTRICT.match(folded):
             return RowKind.SUBTOTAL, 2
-        if self.has_parts and any(re.fullmatch(r"[0-9]+\.?", text) for text in left):
+        is_commune = bool(label and self.communes.by_name(label).candidates)
+        is_district = bool(label and self.districts.by_name(label).candidates)
+        if (
+            self.has_parts
+            and any(re.fullmatch(r"[0-9]+\.?", text) for text in left)
+            and (is_district or not is_commune)
+        ):
             return RowKind.SUBTOTAL, 2
-        if self.communes.by_name(label).candidates:
+        if is_commune:
             return None
         if _TOTAL.match(folded):
             return RowKind.TOTAL, 0
-        return (RowKind.SUBTOTAL, 2) if label and self.districts.by_name(label).candidates else None
+        return (RowKind.SUBTOTAL, 2) if is_district else None
 
 
 def _is_section_word(label: str) -> bool:

@@ -504,6 +504,27 @@ def test_every_kind_of_wrong_sum(label: str, line: int, tmp_path: Path) -> None:
     assert f"“{label}”" in report.findings[0].message_vi
 
 
+@pytest.mark.parametrize("after", ["a district", "a part without figures"])
+def test_a_forgotten_name_makes_no_sum(after: str, tmp_path: Path) -> None:
+    """Two lines without a name are data that lack it, whatever stands above them."""
+    form = movement_form()
+    first = form.headings + 1
+    form.rows[first + 2][:2] = [None, None]
+    if after == "a part without figures":
+        form.rows[first : first + 2] = [["I", "Khu vực thành thị"]]
+    report = read(form.write(tmp_path / "a.xlsx", merged=False))
+    assert report.rows["commune_code"].to_list()[:2] == [None, None]
+    assert report.row_count == 8
+
+
+def test_a_commune_without_its_kind_and_with_a_wrong_number_is_no_district(tmp_path: Path) -> None:
+    form = result_form()
+    form.rows[-1][:2] = [4, "An Lạc"]
+    report = read(form.write(tmp_path / "a.xlsx"))
+    assert findings(report) == []
+    assert figures(report) == right_result()
+
+
 def test_a_part_without_figures_is_a_section(tmp_path: Path) -> None:
     form = result_form()
     form.rows.insert(form.headings + 1, ["I", "Khu vực thành thị"])

@@ -234,6 +234,19 @@ def remove_deprivation(document: Document) -> None:
 
 
 TABLE = ("schema", 0)
+
+
+def in_layout(dataset_property: str, key: str, value: object) -> Callable[[Document], None]:
+    """A change: a key of the first of the further layouts, or of another custom property of the table."""
+
+    def change(document: Document) -> None:
+        extras = document["schema"][0]["customProperties"]
+        found = next(extra for extra in extras if extra["property"] == dataset_property)["value"]
+        (found[0] if isinstance(found, list) else found)[key] = value
+
+    return change
+
+
 REFUSED: list[tuple[str, str, Callable[[Document], None], str]] = [
     # an unknown key, anywhere
     ("support_delivery", "colour", set_in("colour", to="red"), r"yaml: colour: unknown key"),
@@ -416,6 +429,63 @@ REFUSED: list[tuple[str, str, Callable[[Document], None], str]] = [
         "a deprivation's heading written twice",
         set_in("businessName", to="Việc làm", column="dep_employment"),
         r"\[dep_employment\]\.businessName: not here",
+    ),
+    # forms
+    (
+        "household_review",
+        "a layout with a column that is none",
+        in_layout("layouts", "columns", {"household_code": [], "colour": []}),
+        r"layouts\[register_export\]\.columns: 'colour' is none of",
+    ),
+    (
+        "household_review",
+        "a layout that requires what it has not",
+        in_layout("layouts", "required", ["household_code", "note"]),
+        r"layouts\[register_export\]\.required: 'note' is none of",
+    ),
+    (
+        "household_review",
+        "a layout with a key that means nothing",
+        in_layout("layouts", "colour", "red"),
+        r"layouts\.0\.colour: unknown key",
+    ),
+    (
+        "household_review",
+        "two columns of a layout under one heading",
+        in_layout("layouts", "columns", {name: ["Số"] for name in ("household_code", "member_count")}),
+        r"columns\.member_count: 'Số' is also a heading of household_code",
+    ),
+    (
+        "household_review",
+        "a commune from no column",
+        in_layout("layouts", "communeFrom", "note"),
+        r"communeFrom: 'note' is none of",
+    ),
+    (
+        "household_member",
+        "a code that the list has not",
+        in_layout(
+            "layouts", "codeByColumn", {"code": "sex", "value": "birth_date", "headings": {"m": ["Nam"], "f": ["Nữ"]}}
+        ),
+        r"codeByColumn\.headings: 'm' is none of female, male",
+    ),
+    (
+        "credit_loan",
+        "what cannot be added up",
+        in_layout("layouts", "addedUp", {"borrower_name": [["Họ"], ["Tên"]]}),
+        r"addedUp: 'borrower_name' is none of",
+    ),
+    (
+        "review_result",
+        "a rate of a text",
+        in_layout("checkedRates", "part", "commune_name"),
+        r"checkedRates: 'commune_name' is none of",
+    ),
+    (
+        "poor_movement",
+        "carried down over nothing",
+        in_layout("carriedDown", "commune_name", "colour"),
+        r"carriedDown: 'colour' is none of",
     ),
     # the key
     (
