@@ -1,6 +1,6 @@
 """What is known already of a sender's next report: rows of its own last accepted one, and of nobody else's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -72,7 +72,7 @@ def known_rows(connection: sa.Connection, request: Request, standard_code: str) 
 
 def _last_standard(connection: sa.Connection, table: sa.TableClause, request: Request, standard_code: str) -> str:
     """The standard of the last list: this one where there is such a list, else the latest of the period before."""
-    there = connection.scalars(
+    there: Sequence[str] = connection.scalars(
         sa.select(table.c.standard_code).where(table.c.period_code == request.period.previous).distinct()
     ).all()
     return standard_code if standard_code in there else max(there, default=standard_code)

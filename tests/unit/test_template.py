@@ -62,7 +62,7 @@ def columns_of(request: Request, standard: str = "") -> list[Column]:
 def first_row(sheet: Worksheet) -> int:
     """The row of the example, or in an official form the first below the row of formulas."""
     rows = [row[0].row for row in sheet.iter_rows(min_row=HEADINGS_AT, max_col=1) if row[0].value in ("Ví dụ", "A")]
-    return rows[-1] + (sheet.cell(rows[-1], 1).value == "A")
+    return int(rows[-1]) + (sheet.cell(rows[-1], 1).value == "A")
 
 
 def good_value(column: Column, request: Request, number: int) -> Any:
@@ -332,7 +332,7 @@ def test_a_template_is_for_its_owner_alone_and_whole_or_not_there(tmp_path: Path
     made(tmp_path / "a.xlsx", "household_review", [KNOWN])
     assert stat.S_IMODE((tmp_path / "a.xlsx").stat().st_mode) == 0o600
     with pytest.raises(KeyError):
-        made(tmp_path / "b.xlsx", "household_review", [KNOWN | {"head_sex": "unheard of"}])
+        made(tmp_path / "b.xlsx", "household_review", [{**KNOWN, "head_sex": "unheard of"}])
     assert [path.name for path in tmp_path.iterdir()] == ["a.xlsx"]
 
 
