@@ -2,7 +2,7 @@
 -- earlier accepted review has it in the row's commune already, or has it at all and its movement this year is 'other',
 -- as official forms count households that moved in. It may, too, if that commune is no more and the row's is among
 -- those that it became part of; where no list tells them, that is any of the same district. Not judged: a row without
--- commune, or whose code has another form.
+-- commune or with a code that is none on that day (HR-01 tells), or whose household code has another form.
 with suspect as (
     select
         b.submission_id,
@@ -18,6 +18,15 @@ with suspect as (
     where
         b.household_code ~ '^\d\d\d\d\d-\d\d\d\d\d$'
         and left(b.household_code, 5) <> b.commune_code
+        and exists (
+            select 1
+            from reference.admin_unit as unit
+            where
+                b.commune_code = unit.code
+                and unit.level = 'commune'
+                and b.period_end >= coalesce(unit.valid_from, '-infinity')
+                and b.period_end <= coalesce(unit.valid_to, 'infinity')
+        )
 ),
 
 ended as (

@@ -560,7 +560,7 @@ def _number_expected(column: Column, factor: int) -> Unread:
 # --- dates -----------------------------------------------------------------------------------------------------------
 
 _EPOCH = date(1899, 12, 30)
-_FIRST_YEAR, _LAST_YEAR = 1900, 2100
+_FIRST_YEAR, _LAST_YEAR = 1800, 2100  # one born in 1890 is a matter for a rule
 # A small number in a column of dates is a year (1985), not the 1,985th day after 1899.
 _FIRST_SERIAL, _LAST_SERIAL = 2101, 73_415
 _TIME = re.compile(r"[ tT]+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:z|Z|[+-][0-9]{2}:?[0-9]{2})?$")

@@ -45,7 +45,7 @@ def wrong_rates(
 
     They are compared at the precision that is written. A number without decimals is as exact as the column: programs
     leave out zeros at the end. Cells formatted as a percentage hold a hundredth of what they show. A blank says
-    nothing, and neither does a part that is blank.
+    nothing, and neither does a part or a whole that is blank or cannot be read.
     """
     stated = [_stated(text) for text in written]
     places = max((item.places for item in stated if isinstance(item, _Stated) and not _is_long(item)), default=0)
@@ -55,8 +55,8 @@ def wrong_rates(
     ]
     scale = _scale(stated, expected, places)
     found = []
-    for row, text, item, right, count in zip(rows, written, stated, expected, part, strict=True):
-        if item is None or text is None or count is None:
+    for row, text, item, right, count, total in zip(rows, written, stated, expected, part, whole, strict=True):
+        if item is None or text is None or count is None or total is None:
             continue
         if not _fits(item, right, scale, places):
             shown = None if right is None else right.quantize(_CENT, ROUND_HALF_UP)
