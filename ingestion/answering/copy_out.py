@@ -143,8 +143,9 @@ def _rows(sheet: Sheet) -> Iterator[tuple[int, list[Any]]]:
 def _values(cells: Cells) -> list[Any]:
     values: list[Any] = [None] * cells.height
     for series in cells.series():
-        for index in series.is_not_null().arg_true():
-            values[index] = series[index]
+        for index, value in enumerate(series.to_list()):
+            if value is not None:
+                values[index] = value
     return values
 
 
