@@ -114,11 +114,12 @@ def classify(sheet: Sheet, layout: Layout, communes: Area = NO_AREA, districts: 
 
 def _usual(sheet: Sheet, layout: Layout, below: pl.Series) -> pl.Series:
     """Boolean: rows that are surely data, so that only the others need a closer look."""
-    filled = {placed.index: sheet.columns[placed.index].filled().gather(below) for placed in layout.placed}
+    first = layout.heading_rows.stop
     core = [p.index for p in layout.placed if p.column.name in layout.form.required and p.column.type != "flag"]
     if not core or layout.names_places:
         return pl.repeat(False, len(below), dtype=pl.Boolean, eager=True)
-    core_count = pl.select(pl.sum_horizontal([filled[index].cast(pl.Int32) for index in core])).to_series()
+    filled = [sheet.columns[index].filled().slice(first).cast(pl.Int32) for index in core]
+    core_count = pl.select(pl.sum_horizontal(filled)).to_series()
     usual = core_count * 2 > len(core)
     for name in layout.contract.key:
         index = layout.index_of(name)
