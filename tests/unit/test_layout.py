@@ -289,3 +289,42 @@ def test_other_forms_are_not_taken_for_ours(form: str, tmp_path: Path) -> None:
 def test_a_note_is_no_table(tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "a.xlsx", [["Hướng dẫn"], ["Ghi theo mẫu", "x"], ["Gửi trước ngày 20"]])
     assert not looks_like_table(read_sheets(path, Settings())[0])
+
+
+# --- headings of forms ---
+
+
+def test_a_heading_with_an_open_end_stands_for_all_that_begin_so(tmp_path: Path) -> None:
+    long = "Số hộ khác: thay đổi nhân khẩu, hộ nghèo đơn thân chết, và những lý do không ai liệt kê hết"
+    rows = table("poor_movement", [record("poor_movement")], headings={"other_decrease": long})
+    layout = layout_of(write_xlsx(tmp_path / "a.xlsx", rows))
+    assert layout.index_of("other_decrease") is not None
+    assert layout.unknown == ()
+
+
+def test_groups_that_are_not_merged_over_data_that_is(tmp_path: Path) -> None:
+    """What is merged further down says nothing about how far a group of headings reaches."""
+    rows: Cells = [
+        [
+            *("Phường/ Xã", "Phân tổ", "Tổng số hộ nghèo đầu kỳ", "Số hộ thoát nghèo", None),
+            *("Số hộ cận nghèo trở thành hộ nghèo", "Số hộ nghèo bổ sung trong năm", None, "Tổng số hộ nghèo cuối kỳ"),
+        ],
+        [None, None, None, "Trở thành hộ cận nghèo", "Vượt chuẩn cận nghèo", None, "Tái nghèo", "Phát sinh mới"],
+        ["Xã An Lạc", "Hộ", 0, 0, 0, 0, 0, 4, 4],
+        [None, "Nhân khẩu", 0, 0, 0, 0, 0, 13, 13],
+    ]
+    layout = layout_of(write_xlsx(tmp_path / "a.xlsx", rows, merge=["A3:A4"]))
+    assert (layout.missing, layout.unknown) == ((), ())
+    assert [layout.index_of(name) for name in ("to_near_poor", "to_above", "relapsed", "new")] == [3, 4, 6, 7]
+
+
+def test_headings_on_rows_with_a_blank_one_between(tmp_path: Path) -> None:
+    rows: Cells = [
+        ["Phường/ Xã", "Tổng số hộ dân cư", None, "Tổng số hộ nghèo", None, "Tổng số hộ cận nghèo", None],
+        [],
+        [None, "Số hộ", "Nhân khẩu", "Số hộ", "Tỷ lệ", "Số hộ", "Tỷ lệ", "Số khẩu nghèo", "Số khẩu cận nghèo"],
+        ["Xã An Lạc", 100, 400, 5, 5, 10, 10, 20, 40],
+    ]
+    layout = layout_of(write_xlsx(tmp_path / "a.xlsx", rows))
+    assert (layout.missing, layout.unknown) == ((), ())
+    assert [(rate.index, rate.part) for rate in layout.rates] == [(4, "poor_count"), (6, "near_poor_count")]
