@@ -18,6 +18,8 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from python_calamine import CalamineWorkbook
+from reports import record, table, write_csv, write_ods, write_xlsx
+from workbooks import assert_valid, parts, repacked
 
 from dbt_project.build import seed_if_changed
 from expectations.gate import judge, pending
@@ -29,8 +31,6 @@ from ingestion.contract import load_contracts
 from ingestion.receive import incoming_files, known_senders, receive_file
 from ingestion.settings import PROJECT_DIR, Settings
 from ingestion.warehouse import create_engine, prepare
-from tests.unit.reports import record, table, write_csv, write_ods, write_xlsx
-from tests.unit.workbooks import assert_valid, parts, repacked
 
 SENDER, PERIOD = "sxd", "2023-Q2"
 COLOURS = set(MARK_COLOURS.values())

@@ -8,6 +8,7 @@ from typing import Any
 import openpyxl
 import polars as pl
 import pytest
+from workbooks import assert_valid
 
 from ingestion.answer import answer_names
 from ingestion.answering.content import Content, JudgedReport, Point, example_of, note_of, sentence, written
@@ -16,7 +17,6 @@ from ingestion.answering.package import mark
 from ingestion.contract import load_contracts
 from ingestion.finding import Severity
 from ingestion.reading.sheet import Sheet, typed_columns
-from tests.unit.workbooks import assert_valid
 
 
 def report(verdict: str, rows: int = 1200, held: int = 0) -> JudgedReport:

@@ -10,6 +10,7 @@ from typing import Any
 import openpyxl
 import pytest
 from python_calamine import CalamineWorkbook
+from workbooks import assert_valid, parts, repacked, rich_workbook
 
 from ingestion.answering.content import Content, JudgedReport, Point
 from ingestion.answering.marker import FIRST_SHEET, MARK, is_answer_sheet
@@ -18,7 +19,6 @@ from ingestion.answering.styles import MARK_COLOURS
 from ingestion.answering.xml_part import NotEditableError
 from ingestion.finding import Severity
 from ingestion.settings import PROJECT_DIR, Settings
-from tests.unit.workbooks import assert_valid, parts, repacked, rich_workbook
 
 UNSTYLED = re.compile(rb'(<c r="(?:C7|B5)"(?: t="s")?) s="[0-9]+"')
 RED, YELLOW = MARK_COLOURS["critical"], MARK_COLOURS["warning"]
