@@ -91,7 +91,7 @@ def decide(ledger: psycopg.Connection[Any], dataset: str, row_counts: Mapping[in
         cursor.executemany(
             # judged_at tells since when the findings stand: an answer written since then is still right
             "update ops.submission set judge_again = false, held_row_count = %(held)s, verdict_code = %(verdict)s,"
-            " judged_at = case when %(changed)s or verdict_code is distinct from %(verdict)s then now()"
+            " judged_at = case when %(changed)s or verdict_code is distinct from %(verdict)s then clock_timestamp()"
             " else judged_at end where submission_id = %(id)s",
             [
                 {"id": submission_id, "verdict": verdict, "held": held_rows, "changed": submission_id in changed}
