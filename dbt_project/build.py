@@ -19,7 +19,7 @@ from ingestion.settings import get_settings
 
 PROJECT_DIR = Path(__file__).resolve().parent
 SEEDS_DIR = PROJECT_DIR / "seeds"
-_SEED_LOCK = 7_102_025
+_BUILD_LOCK = 7_102_025  # advisory lock: dbt replaces tables and views, so one run at a time
 
 Layer = Literal["staging", "intermediate", "marts"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
@@ -69,8 +69,7 @@ def seed_if_changed(url: str) -> bool:
     killed load is done again. The views of expected reports rest on the lists and come with them. Raises BuildError.
     """
     wanted = _seeds_hash()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(%s)", [_SEED_LOCK])
+    with _alone(url) as connection:
         connection.execute("create schema if not exists reference")
         connection.execute("create table if not exists reference.seed_state (sha256 text primary key)")
         connection.execute(
@@ -80,7 +79,7 @@ def seed_if_changed(url: str) -> bool:
             return False
         connection.execute("delete from reference.seed_state")
         _invoke(url, "reference", ["seed", "--full-refresh"])
-        build_report_status(url)
+        _build_report_status(url)
         connection.execute("insert into reference.seed_state (sha256) values (%s)", [wanted])
     return True
 
@@ -88,8 +87,16 @@ def seed_if_changed(url: str) -> bool:
 def build_report_status(url: str) -> None:
     """Makes the view `intermediate.int_report__status`, which tells at any moment which reports came and which are due.
 
-    A night makes it, too; this is for a warehouse that no night has built yet. Raises BuildError.
+    A night makes it, too; this is for a warehouse that no night has built yet. Where it is there, or comes with a build
+    that runs just now, nothing is done. Raises BuildError.
     """
+    with _alone(url) as connection:
+        found = connection.execute("select to_regclass('intermediate.int_report__status') is not null").fetchone()
+        if found != (True,):
+            _build_report_status(url)
+
+
+def _build_report_status(url: str) -> None:
     _invoke(url, "reference", ["run", "--select", "+int_report__status"])
 
 
@@ -104,7 +111,16 @@ def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResu
     arguments = ["build", "--select", f"path:models/{layer}", "--indirect-selection", "buildable"]
     if not with_unit_tests:
         arguments += ["--exclude-resource-type", "unit_test"]
-    return BuildResult(layer, _invoke(url, layer, arguments))
+    with _alone(url):
+        return BuildResult(layer, _invoke(url, layer, arguments))
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A connection that holds the lock of builds while the block runs."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(%s)", [_BUILD_LOCK])
+        yield connection
 
 
 def _seeds_hash() -> str:

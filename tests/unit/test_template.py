@@ -62,7 +62,7 @@ def columns_of(request: Request, standard: str = "") -> list[Column]:
 def first_row(sheet: Worksheet) -> int:
     """The row of the example, or in an official form the first below the row of formulas."""
     rows = [row[0].row for row in sheet.iter_rows(min_row=HEADINGS_AT, max_col=1) if row[0].value in ("Ví dụ", "A")]
-    return int(rows[-1]) + (sheet.cell(rows[-1], 1).value == "A")
+    return int(rows[-1]) + (1 if sheet.cell(rows[-1], 1).value == "A" else 0)
 
 
 def good_value(column: Column, request: Request, number: int) -> Any:
