@@ -61,6 +61,8 @@ def write_findings(
     statement = sql.SQL("copy ops.finding ({}) from stdin").format(sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)))
     for failure in failures:
         with session.transaction(), session.cursor(name="failing_rows", row_factory=dict_row) as rows:
+            # Every row is fetched: a plan that gives the first few soonest may take minutes for all of them.
+            session.execute("set local cursor_tuple_fraction = 1")
             rows.itersize = _ROWS_PER_FETCH
             rows.execute(failure.query.encode())
             findings, count = _findings(contract, failure, rows, letters), 0
@@ -85,6 +87,8 @@ def _findings(
         name = failure.column or row["column_name"]
         column = columns[name] if name is not None else None  # None: about the whole report
         value = row[name] if failure.column else row["value"]
+        row["value"] = value
+        fields = {key: _field(key, row, column, columns) for key in rule.placeholders}
         letter = letters.get((row["submission_id"], row["sheet_name"], name))
         yield (
             row["submission_id"],
@@ -96,7 +100,7 @@ def _findings(
             name,
             row.get("cell") or (letter and f"{letter}{row['row_number']}"),
             _as_sent(value, column),
-            *rule.message(**{key: _field(key, row | {"value": value}, column, columns) for key in rule.placeholders}),
+            *rule.message(**fields),
         )
 
 

@@ -4,6 +4,7 @@
 the limit. Importing Great Expectations is not counted. The reports are clean first, then one row in ten is wrong.
 """
 
+import os
 import shutil
 import sys
 import tempfile
@@ -14,10 +15,11 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from dbt_project.build import seed_if_changed
 from expectations.gate import build_data_docs, judge
 from ingestion.contract import Column, load_contracts
 from ingestion.local.postgres import Server
-from ingestion.settings import REFERENCE_DIR, Settings
+from ingestion.settings import Settings
 from ingestion.warehouse import prepare
 
 LIMIT = 4.0
@@ -26,7 +28,7 @@ REPORTS = 10
 DISTRICT = "217"
 CONTRACT = load_contracts()["household_review"]
 VALUES = {
-    "household_code": "lpad((10000 + g / 10000)::text, 5, '0') || '-' || lpad((g % 10000)::text, 5, '0')",
+    "household_code": "communes.codes[1 + g % cardinality(communes.codes)] || '-' || lpad((g / 10)::text, 5, '0')",
     "head_name": "'Hộ mẫu số ' || g",
     "head_sex": "'male'",
     "head_birth_date": "date '1950-01-01' + g % 15000",
@@ -34,14 +36,14 @@ VALUES = {
     "head_ethnic_group": "'01'",
     "head_national_id": "lpad(g::text, 12, '0')",
     "commune_code": "communes.codes[1 + g % cardinality(communes.codes)]",
-    "commune_name": "'Xã mẫu'",
+    "commune_name": "communes.names[1 + g % cardinality(communes.codes)]",
     "village_name": "'Thôn ' || g % 30",
     "member_count": "1 + g % 9",
     "area_type": "'rural'",
     "income_per_capita": "case when g % 2 = 0 then 1400000 else 3000000 + g end",
     "class_previous": "'poor'",
     "class_reported": "case when g % 2 = 0 then 'poor' else 'not_poor' end",
-    "movement_reported": "'stayed'",
+    "movement_reported": "case when g % 2 = 0 then 'stayed' else 'escaped_poverty' end",
     "poverty_causes": "case when g % 2 = 0 then array['capital', 'land'] end",
     "needs": "array['loan']",
     "dep_employment": "g % 2 = 0",
@@ -80,7 +82,8 @@ def load(connection: psycopg.Connection[tuple[object, ...]], rows: int, changes:
         + sql.SQL(values.replace("%", "%%"))
         + sql.SQL(
             " from generate_series(1, %s) as g,"
-            " (select array_agg(code order by code) as codes from reference.admin_unit"
+            " (select array_agg(code order by code) as codes, array_agg(name order by code) as names"
+            " from reference.admin_unit"
             " where parent_code = %s and valid_to > '2025-01-01') as communes"
         ),
         [REPORTS, rows, DISTRICT],
@@ -109,6 +112,13 @@ def hand_written() -> str:
             count(*) filter (where r.class_reported = 'poor' and coalesce(cardinality(r.poverty_causes), 0) = 0),
             count(*) filter (where k.times > 1),
             count(u.column_name),
+            count(*) filter (where i.times > 1),
+            count(*) filter (where left(r.household_code, 5) <> r.commune_code),
+            count(*) filter (where e.class_reported <> r.class_previous),
+            count(*) filter (where r.movement_reported <> case
+                when r.class_previous = r.class_reported then 'stayed'
+                when r.class_previous = 'poor' and r.class_reported = 'near_poor' then 'poor_to_near_poor'
+                when r.class_previous = 'poor' then 'escaped_poverty' else r.movement_reported end),
             count(*) filter (where a.parent_code is distinct from substr(s.sender_code, 7)),
             count(*) filter (where r.class_reported <> case
                 when r.income_per_capita > p.near_poor_income_vnd then 'not_poor'
@@ -124,6 +134,11 @@ def hand_written() -> str:
         left join (
             select submission_id, household_code, count(*) as times from raw.household_review group by 1, 2
         ) as k on k.submission_id = r.submission_id and k.household_code = r.household_code
+        left join (
+            select submission_id, head_national_id, count(*) as times from raw.household_review group by 1, 2
+        ) as i on i.submission_id = r.submission_id and i.head_national_id = r.head_national_id
+        left join accepted.household_review as e on e.household_code = r.household_code
+            and e.standard_code = s.standard_code and e.period_end < s.period_end
         where r.submission_id = any(%s)"""
 
 
@@ -145,7 +160,7 @@ def measure(url: str, home: Path, rows: int, name: str, changes: dict[str, str])
 
         def reset() -> None:
             connection.execute("truncate ops.finding, ops.conservation")
-            connection.execute("update ops.submission set status_code = 'received'")
+            connection.execute("update ops.submission set status_code = 'received', verdict_code = null")
 
         gate = best(lambda: judge("household_review", ids, url=url, home=home), reset)
         found = connection.execute("select count(*) from ops.finding").fetchone()
@@ -165,18 +180,8 @@ def main(rows: int) -> int:
         server.start()
         url = server.url()
         prepare(url)
-        with psycopg.connect(url) as connection:
-            connection.execute(
-                "create table reference.admin_unit (code text, level text, name text, parent_code text, system text,"
-                " valid_from date, valid_to date);"
-                "create table reference.poverty_standard (code text, area_type text, legal_source text,"
-                " review_year_from integer, review_year_to integer, poor_income_vnd numeric,"
-                " near_poor_income_vnd numeric, average_living_income_vnd numeric, min_deprivations integer, rule text)"
-            )
-            for name in ("admin_unit", "poverty_standard"):
-                statement = sql.SQL("copy reference.{} from stdin (format csv, header)").format(sql.Identifier(name))
-                with connection.cursor().copy(statement) as copy:
-                    copy.write((REFERENCE_DIR / f"{name}.csv").read_bytes())
+        os.environ["CHUNGTAY_HOME"] = str(home)
+        seed_if_changed(url)
         clean = measure(url, home, rows, "clean", {})
         measure(url, home, rows, "one row in ten held, one in ten doubtful", WRONG)
         started = time.perf_counter()

@@ -232,7 +232,7 @@ pipeline.judge_pending("killed")
 """
 
 
-def test_a_kill_before_a_report_is_judged_again_changes_nothing_in_the_end(db: Connection) -> None:
+def test_a_kill_before_a_report_is_judged_again_changes_nothing_in_the_end(db: Connection, tmp_path: Path) -> None:
     undisturbed = arrive(db, [["members"], ["register"]])
     remove_reports(db)
     submission_id = ARRIVALS["members"](db)
@@ -240,9 +240,7 @@ def test_a_kill_before_a_report_is_judged_again_changes_nothing_in_the_end(db: C
     registered = ARRIVALS["register"](db)
     with psycopg.connect(pipeline.warehouse_url()) as blocker:
         blocker.execute("lock table raw.household_member in access exclusive mode")
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(gate.SUITES_DIR)], cwd=PROJECT_DIR, env=os.environ
-        )
+        process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], cwd=PROJECT_DIR, env=os.environ)
         deadline = time.monotonic() + 120
         waiting = "select count(*) from pg_locks where not granted and relation = 'raw.household_member'::regclass"
         while db.execute(waiting).fetchone() == (0,):
