@@ -160,6 +160,10 @@ def judge(dataset: str, submission_ids: Sequence[int], *, url: str, home: Path) 
     are missing, or if Great Expectations did not judge every expectation of the suite.
     """
     with psycopg.connect(url) as ledger, psycopg.connect(url, autocommit=True) as session:
+        # Rows that came a moment ago have no statistics yet, and without them a comparison may take minutes.
+        tables = [sql.Identifier("ops", "submission"), sql.Identifier("ops", "finding")]
+        tables += [sql.Identifier("raw", "unread_cell"), sql.Identifier("raw", dataset)]
+        session.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join(tables)))
         return _judge(ledger, session, dataset, submission_ids, home)
 
 
