@@ -149,7 +149,6 @@ CASES = [
     case(N, "escaped", "x", "unreadable_cell"),
     case(N, "from_poor", None, "missing_required"),
     case(N, "end", -1, "out_of_range", warned("RM-01", "end"), warned("RM-03", "end"), counted="households"),
-    case(N, "commune_name", "Xã Không Đâu", "unknown_code"),
     # supports
     case(S, "policy_code", "Hỗ trợ mua ô tô", "unknown_code"),
     case(S, "policy_code", None, "missing_required"),
