@@ -73,26 +73,51 @@ known as (
     from earlier
 ),
 
+poor as (
+    select
+        submission_id,
+        sender_code,
+        review_end,
+        household_code,
+        period_end
+    from known
+    where
+        period_end = last_end
+        and class_reported in ('poor', 'near_poor')
+),
+
+-- Counted, not joined: the planner cannot tell how many households are poor, and would look for each in the whole list.
 unexplained as (
     select
-        known.submission_id,
-        known.household_code,
-        known.period_end
-    from known
-    left join {batch} as b
-        on
-            known.submission_id = b.submission_id
-            and known.household_code = b.household_code
-    left join accepted.household_review as moved
-        on
-            known.household_code = moved.household_code
-            and known.review_end = moved.period_end
-            and known.sender_code <> moved.sender_code
-    where
-        known.period_end = known.last_end
-        and known.class_reported in ('poor', 'near_poor')
-        and b.submission_id is null
-        and moved.submission_id is null
+        submission_id,
+        household_code,
+        max(period_end) as period_end
+    from (
+        select
+            poor.submission_id,
+            poor.household_code,
+            poor.period_end
+        from poor
+        union all
+        select
+            b.submission_id,
+            b.household_code,
+            null as period_end
+        from {batch} as b
+        union all
+        select
+            poor.submission_id,
+            poor.household_code,
+            null as period_end
+        from poor
+        inner join accepted.household_review as moved
+            on
+                poor.household_code = moved.household_code
+                and poor.review_end = moved.period_end
+                and poor.sender_code <> moved.sender_code
+    ) as mentioned
+    group by submission_id, household_code
+    having count(period_end) = count(*)
 )
 
 select
