@@ -205,7 +205,8 @@ class Contract:
 
     `sender_kind` is `district` (from 1 July 2025 its communes), `agency` (any) or the code of one agency.
     `one_of` lists groups of columns of which each row must fill at least one. `rules` are the ids of the rules made for
-    this data set; those made for every data set are not repeated.
+    this data set; those made for every data set are not repeated. With `standard_in_title` only the title of a report
+    tells its poverty standard, where its year stands under two.
     `forms` are its own form and, behind it, its further layouts.
     """
 
@@ -224,6 +225,7 @@ class Contract:
     one_of: tuple[tuple[str, ...], ...] = ()
     deprivation_group_headings: tuple[str, ...] = ()
     standards: tuple["PovertyStandard", ...] = ()
+    standard_in_title: bool = False
     forms: tuple[Form, ...] = ()
 
     @cached_property
@@ -307,11 +309,23 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class PovertyStandard:
-    """A poverty standard and the review years under which a household list may stand."""
+    """A poverty standard, its law and the review years under which a household list may stand."""
 
     code: str
     first_year: int
     last_year: int
+    law: str
+
+    def is_named_in(self, text: str) -> bool:
+        """Whether a text names the standard: its law, or years of which some are those of its code."""
+        first, last = map(int, self.code.split("-"))
+        spans = [(int(start), int(end)) for start, end in re.findall(r"(20\d\d)\s*[-–—]\s*(20\d\d)", text)]
+        return any(start <= last and first <= end for start, end in spans) or fold(self.law) in fold(text)
+
+
+def poverty_standards(year: int) -> tuple[PovertyStandard, ...]:
+    """The poverty standards under which a review of this year may stand: one, or two where one gives way to another."""
+    return tuple(item for item in _deprivations().standards if item.first_year <= year <= item.last_year)
 
 
 # --- from the document to the contract -------------------------------------------------------------------------------
@@ -339,7 +353,9 @@ def _deprivations() -> _Deprivations:
     for row in _reference("deprivation"):
         lists.setdefault(row["standard_code"], {})[row["code"]] = (int(row["number"]), row["name_vi"])
     standards = {
-        row["code"]: PovertyStandard(row["code"], int(row["review_year_from"]), int(row["review_year_to"]))
+        row["code"]: PovertyStandard(
+            row["code"], int(row["review_year_from"]), int(row["review_year_to"]), row["legal_source"]
+        )
         for row in _reference("poverty_standard")
     }
     return _Deprivations(lists, tuple(standards.values()))
@@ -388,6 +404,7 @@ class _Builder:
             one_of=self._one_of(),
             deprivation_group_headings=tuple(table.custom_properties.deprivation_group_headings),
             standards=standards,
+            standard_in_title=table.custom_properties.standard_in_title,
             forms=self._forms(columns),
         )
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import polars as pl
 
-from ingestion.contract import Column, Contract, Form
+from ingestion.contract import Column, Contract, Form, poverty_standards
 from ingestion.contract import heading_key as _heading_key
 from ingestion.period import Period
 from ingestion.reading.sheet import Sheet
@@ -328,6 +328,8 @@ def _layout(top: _Top, block: _Block, contract: Contract, form: Form, period: Pe
     if form.code_by_column and by_code.keys() == form.code_by_column.headings.keys():
         given |= {form.code_by_column.code, form.code_by_column.value}
     above = tuple(text for row in top.rows[: block.rows.start] for text in row if text is not None)
+    if contract.standard_in_title and period is not None:
+        standard = _standard_named(above, period)
     table_factor = unit_line(above) or 1
     taken = {*places.values(), *by_code.values(), *idle, *(rate.index for rate in rates)}
 
@@ -484,6 +486,14 @@ def _standard(
         return 2 * len(here) - len(listed) - abs(strange - len(here))
 
     return max(standards, key=fit, default="")
+
+
+def _standard_named(lines: Iterable[str], period: Period) -> str:
+    """The standard that a title names, of a year under two; '' where the year leaves no choice, or nothing is named."""
+    standards = poverty_standards(period.year)
+    text = "\n".join(lines)
+    named = [standard.code for standard in standards if standard.is_named_in(text)]
+    return named[0] if len(standards) > 1 and len(named) == 1 else ""
 
 
 def _sent_columns(contract: Contract, form: Form, standard: str) -> tuple[Column, ...]:

@@ -315,6 +315,27 @@ def test_headings_without_spaces_in_capitals_and_columns_in_another_order(datase
 
 
 @pytest.mark.parametrize("dataset", FORMS)
+@pytest.mark.parametrize("merged", [True, False], ids=["merged", "as pasted"])
+def test_the_headings_again_on_the_next_page(dataset: str, merged: bool, tmp_path: Path) -> None:
+    form = dressed(FORMS[dataset]())
+    step = 1 if dataset == "review_result" else 2
+    last = len(form.rows) - step
+    headings = [list(line) for line in form.rows[: form.headings + 1]]
+    form.merges = [area for area in form.merges if area[0] <= last] if merged else []
+    form.rows[last:last] = headings
+    assert_read(read(form.write(tmp_path / "a.xlsx")), dataset)
+
+
+@pytest.mark.parametrize("dataset", FORMS)
+@pytest.mark.parametrize("column", range(6))
+def test_a_signature_under_any_column(dataset: str, column: int, tmp_path: Path) -> None:
+    form = dressed(FORMS[dataset]())
+    lines = ["NGƯỜI LẬP BIỂU", "Nơi nhận:", "- Như trên;", "TM. ỦY BAN NHÂN DÂN", "(Ký, đóng dấu)", "Lý Thị Hoa"]
+    form.below = [[*[None] * column, line] for line in lines]
+    assert_read(read(form.write(tmp_path / "a.xlsx")), dataset)
+
+
+@pytest.mark.parametrize("dataset", FORMS)
 def test_as_csv(dataset: str, tmp_path: Path) -> None:
     form = dressed(FORMS[dataset]())
     path = tmp_path / "a.csv"
@@ -443,6 +464,20 @@ def test_a_wrong_sum_of_persons_alone(tmp_path: Path) -> None:
     assert findings(report) == [("RM-06", f"D{top}")]
     assert "“Huyện Sơn Động”" in report.findings[0].message_vi
     assert figures(report) == right_movement()
+
+
+def test_a_total_that_does_not_say_what_it_counts(tmp_path: Path) -> None:
+    """It may count households, persons or both; where it fits none of them, the nearest is told."""
+    households, people = (added_up([line[2:] for line in right_movement()[index::2]]) for index in (0, 1))
+    for total in (households, people, added_up([households, people])):
+        form = dressed(movement_form())
+        form.rows.append([None, "Tổng cộng", None, *total])
+        assert_read(read(form.write(tmp_path / "a.xlsx")), "poor_movement")
+    form = dressed(movement_form())
+    form.rows.append([None, "Tổng cộng", None, households[0] + 7, *households[1:]])
+    report = read(form.write(tmp_path / "a.xlsx"))
+    assert findings(report) == [("RM-06", f"D{len(form.above) + len(form.rows)}")]
+    assert f"{households[0]:,}" in report.findings[0].message_en
 
 
 def test_a_sum_is_not_compared_where_a_cell_cannot_be_read(tmp_path: Path) -> None:
@@ -635,3 +670,23 @@ def test_whatever_is_done_to_a_form_no_line_is_lost(seed: int, tmp_path: Path) -
     ]:
         if not report.is_rejected:
             assert report.row_count + report.other_row_count == filled_rows(tmp_path / "a.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("year", "line", "standard"),
+    [
+        ("2021", "Theo chuẩn nghèo đa chiều giai đoạn 2016 - 2020", "2016-2020"),
+        ("2021", "(Theo chuẩn nghèo giai đoạn 2022-2025)", "2021-2025"),
+        ("2021", "Theo Quyết định số 59/2015/QĐ-TTg ngày 19/11/2015", "2016-2020"),
+        ("2021", "(Kèm theo Thông tư số 07/2021/TT-BLĐTBXH)", ""),
+        ("2021", "Quyết định 59/2015/QĐ-TTg và Nghị định 07/2021/NĐ-CP", ""),
+        ("2021", "", ""),
+        ("2022", "Theo chuẩn nghèo giai đoạn 2021-2025", ""),
+    ],
+)
+def test_the_title_names_the_standard_of_a_year_under_two(year: str, line: str, standard: str, tmp_path: Path) -> None:
+    form = movement_form()
+    form.above = [[None, form.title], [None, f"Năm {year}"], [None, line or None]]
+    report = read(form.write(tmp_path / "form.xlsx"), period=year)
+    assert findings(report) == []
+    assert (report.dataset, report.standard_code) == ("poor_movement", standard)
