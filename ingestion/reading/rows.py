@@ -149,6 +149,12 @@ class _Judge:
         known = [*layout.form.not_loaded, *(text for rate in layout.form.checked_rates for text in rate.headings)]
         self.other_labels = {heading_key(heading) for heading in known}
         self.above = {fold(text) for text in layout.above}
+        lines = pl.Series(layout.heading_rows, dtype=pl.UInt32)
+        printed = [cells.gather(lines).written().to_list() for cells in sheet.columns]
+        self.headings = [
+            {(index, fold(text)) for index, text in enumerate(line) if text is not None}
+            for line in zip(*printed, strict=True)
+        ]
         self.columns = {p.index: p.column for p in layout.placed}
         self.keys = {layout.index_of(name) for name in layout.contract.key}
         self.core = {
@@ -218,6 +224,9 @@ class _Judge:
         if same >= 2 and same * 2 >= len(filled):
             return True
         if self.above and all(fold(text) in self.above for _, text in filled):
+            return True
+        cells = {(index, fold(text)) for index, text in filled}
+        if any(cells == line or (len(cells) > 1 and cells < line) for line in self.headings):
             return True
         if self.previous is not RowKind.HEADING or len(filled) < 3:
             return False
@@ -305,12 +314,14 @@ class _PlaceJudge(_Judge):
         label = name or next((text for text in left if not _is_number(text) and not _ROMAN.fullmatch(fold(text))), None)
         counts = self.counts & texts.keys()
         counted = {fold(texts[index]) for index in counts}
-        is_second = label is None and counts and not left and self.counted.isdisjoint(counted)
+        says = any(self._is_code(index, texts[index]) for index in counts)
+        says = says or any(index in self.figures and _is_number(text) for index, text in filled)
+        is_second = says and label is None and counts and not left and self.counted.isdisjoint(counted)
         if is_second and self.pair.kind is not RowKind.SECTION:  # a line without figures has no second row
             self.counted |= counted
             return replace(self.pair, row=row)
         place = self._place(label or "", left)
-        if not (counts or any(index in self.figures and _is_number(text) for index, text in filled)):
+        if not says:
             if self.in_footer or any(_FOOTER.match(fold(text)) for text in texts.values()):
                 self.in_footer = True
                 return SumRow(row, RowKind.FOOTER)
@@ -319,6 +330,10 @@ class _PlaceJudge(_Judge):
         after = kind is RowKind.SUBTOTAL and not _TOTAL.match(fold(label or ""))
         self.pair, self.counted = SumRow(row, kind, after, level, label or ""), counted
         return self.pair
+
+    def _is_code(self, index: int, text: str) -> bool:
+        codes = self.columns[index].codes
+        return codes is not None and codes.find(text) is not None
 
     def _place(self, label: str, left: Sequence[str]) -> tuple[RowKind, int] | None:
         """Kind and level of a place that is wider than a commune; None for a commune and for what is no place."""

@@ -147,14 +147,21 @@ class Table:
         of_rows, of_sums = (self._readings[counts.column.name].values, self._in_sums(counts))
         for count in of_sums.unique(maintain_order=True):
             mine = [index for index, other in enumerate(of_sums) if other == count]
-            rows = of_rows.eq_missing(count)
-            part = Rows(kinds.data.filter(rows), [kinds.sums[index] for index in mine], kinds.sections)
-            found += mismatches(
-                part,
-                {name: [values[index] for index in mine] for name, values in stated.items()},
-                self._summed_values(summed, rows),
-                self._gaps(summed, rows),
-            )
+            # A sum that does not say what it counts may be of either, or of both.
+            whole = pl.repeat(True, len(of_rows), dtype=pl.Boolean, eager=True)
+            of_each = [of_rows.eq_missing(one) for one in of_rows.drop_nulls().unique(maintain_order=True)]
+            for sums in [mine] if count is not None else [[index] for index in mine]:
+                said = {name: [values[index] for index in sums] for name, values in stated.items()}
+                tried = [
+                    mismatches(
+                        Rows(kinds.data.filter(rows), [kinds.sums[index] for index in sums], kinds.sections),
+                        said,
+                        self._summed_values(summed, rows),
+                        self._gaps(summed, rows),
+                    )
+                    for rows in ([of_rows.eq_missing(count)] if count is not None else [*of_each, whole])
+                ]
+                found += min(tried, key=len)
         return sorted(found, key=lambda mismatch: mismatch.row)
 
     @property
