@@ -161,7 +161,8 @@ class Table:
                     )
                     for rows in ([of_rows.eq_missing(count)] if count is not None else [*of_each, whole])
                 ]
-                found += min(tried, key=len)
+                nearest = min(tried, key=len)
+                found += nearest
         return sorted(found, key=lambda mismatch: mismatch.row)
 
     @property
