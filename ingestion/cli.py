@@ -176,7 +176,7 @@ def load(
     sender: Annotated[str | None, typer.Option(help="Sender of the files, instead of their folder's name.")] = None,
     period: Annotated[str | None, typer.Option(help="Period of the files, instead of their folder's name.")] = None,
 ) -> None:
-    """Receive and judge now, in this process, without building or publishing."""
+    """Receive, judge and answer now, in this process, without building or publishing."""
     from datetime import UTC, datetime
 
     from ingestion import pipeline
@@ -208,6 +208,7 @@ def load(
     for dataset, rounds in pipeline.judge_pending(night_id).items():
         for counts in rounds:
             typer.echo(f"judged {dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    typer.echo(f"answered: {pipeline.answer(night_id)['answers']} files, in {get_settings().outbox_dir}")
     if not files:
         typer.echo("no files")
 

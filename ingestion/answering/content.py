@@ -110,7 +110,10 @@ def sentence(content: Content) -> tuple[str, str]:
         )
     if content.points:
         return (
-            f"ĐÃ ĐƯỢC CHẤP NHẬN, CÒN ĐIỂM CẦN SỬA: cả {count} báo cáo trong tệp được chấp nhận.{points_vi}",
+            (
+                f"ĐÃ ĐƯỢC CHẤP NHẬN, CÒN ĐIỂM CẦN {'SỬA' if to_correct else 'XEM LẠI'}: cả {count} báo cáo trong tệp"
+                f" được chấp nhận.{points_vi}"
+            ),
             f"Accepted with findings: all {count} reports in the file are accepted.{points_en}",
         )
     return (
@@ -154,8 +157,8 @@ def report_sentence(report: JudgedReport, content: Content) -> tuple[str, str]:
     own = len(content.reports) == 1
     return (
         (
-            f"ĐÃ ĐƯỢC CHẤP NHẬN, CÒN ĐIỂM CẦN SỬA: {grouped(rows - held)} trong {grouped(rows)} dòng của báo"
-            f" cáo{title_vi} được nhận{held_vi}{f' ({points})' if own else ''}.{later_vi}"
+            f"ĐÃ ĐƯỢC CHẤP NHẬN, CÒN ĐIỂM CẦN {'SỬA' if held else 'XEM LẠI'}: {grouped(rows - held)} trong"
+            f" {grouped(rows)} dòng của báo cáo{title_vi} được nhận{held_vi}{f' ({points})' if own else ''}.{later_vi}"
         ),
         (
             f"Accepted with findings: {grouped(rows - held, 1)} of {grouped(rows, 1)} rows of the report{title_en} are"

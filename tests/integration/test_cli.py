@@ -63,6 +63,7 @@ def test_load_receives_and_judges_a_file_where_it_lies(chungtay: Command, tmp_pa
     assert f"huyen-220/2024/{profile.name}: commune_profile received" in done.stdout
     assert "huyen-220/2024/hỏng.xlsx: no report rejected" in done.stdout
     assert "judged commune_profile: 1 submissions, 1 accepted" in done.stdout
+    assert "answered: 2 files" in done.stdout
     assert "duplicate" in chungtay("load", str(profile)).stdout
 
 
