@@ -21,6 +21,8 @@ from ingestion.text import fold
 
 heading_key = lru_cache(maxsize=20_000)(_heading_key)  # the same headings come in every file
 _WINDOW = 60  # headings stand in the first rows
+_WINDOW_CELLS = 100_000  # of which wide sheets show fewer, so that a hostile one costs little
+_MOST_GROUPED = 1_000  # columns that what stands over them may tell apart: no report has so many
 _DEEPEST_HEADING = 4
 _SHARE_WITH_KEY = 0.4
 _SHARE_WITHOUT_KEY = 0.7
@@ -168,7 +170,7 @@ def recognise(sheet: Sheet, contracts: Collection[Contract], period: Period | No
 
     Of several forms of a data set it is the one that leaves the fewest headings unexplained.
     """
-    top = _Top(sheet)
+    top = _Top(sheet, [_known_headings(contract, form.id) for contract in contracts for form in contract.forms])
     found: list[tuple[float, Layout]] = []
     for contract in contracts:
         forms = [best for form in contract.forms if (best := _best_layout(top, contract, form, period)) is not None]
@@ -193,10 +195,14 @@ def looks_like_table(sheet: Sheet) -> bool:
 class _Top:
     """The first rows of a sheet as text, with what merged areas mean for headings."""
 
-    def __init__(self, sheet: Sheet) -> None:
-        height = min(sheet.height, _WINDOW)
-        rows = pl.int_range(0, height, eager=True)
-        columns = [cells.gather(rows).written().to_list() for cells in sheet.columns]
+    def __init__(self, sheet: Sheet, forms: "Collection[_Known]") -> None:
+        self.known = frozenset[str]().union(*(form.keys for form in forms))
+        self.beginnings = frozenset[str]().union(*(form.beginnings for form in forms))
+        filled = sum(bool(cells.series()) for cells in sheet.columns)
+        height = min(sheet.height, _WINDOW, max(_WINDOW_CELLS // (filled or 1), 2 * _DEEPEST_HEADING))
+        columns = [
+            cells.slice(0, height).written().to_list() if cells.series() else [None] * height for cells in sheet.columns
+        ]
         self.rows: list[list[str | None]] = [list(row) for row in zip(*columns, strict=True)]
         self.filled = [index for index, row in enumerate(self.rows) if any(text is not None for text in row)]
         self.width = len(columns)
@@ -205,17 +211,32 @@ class _Top:
             self.spans[first_row, first - sheet.first_column] = last - sheet.first_column
         self.rows_with_spans = {row for (row, left), right in self.spans.items() if right > left}
         self._blocks: dict[range, _Block] = {}
+        self._parents: dict[int, list[str | None]] = {}
+        self._headings: dict[int, list[Heading]] = {}
 
     def parent(self, row: int, column: int) -> str | None:
         """The text over a column: in it, or in the cell to its left that stretches over it."""
-        texts = self.rows[row]
-        if texts[column] is not None:
-            return texts[column]
-        for left in range(column - 1, -1, -1):
-            if texts[left] is not None:
-                merged = row in self.rows_with_spans
-                return texts[left] if not merged or self.spans.get((row, left), left) >= column else None
-        return None
+        if row not in self._parents:
+            merged = row in self.rows_with_spans
+            over: list[str | None] = []
+            text, reach = None, -1
+            for index, own in enumerate(self.rows[row]):
+                if own is not None:
+                    text, reach = own, self.spans.get((row, index), index) if merged else self.width
+                over.append(text if index <= reach else None)
+            self._parents[row] = over
+        return self._parents[row][column]
+
+    def headings(self, row: int) -> "list[Heading]":
+        """The texts of a row that are headings somewhere."""
+        if row not in self._headings:
+            headings = [parse_heading(text) for text in dict.fromkeys(self.rows[row]) if text and not text.isdecimal()]
+            self._headings[row] = [heading for heading in headings if self.knows(heading)]
+        return self._headings[row]
+
+    def knows(self, heading: "Heading") -> bool:
+        """Whether a heading means something in some form."""
+        return any(key in self.known for key in heading.keys) or any(map(heading.keys[0].startswith, self.beginnings))
 
     def block(self, rows: range) -> "_Block":
         """The headings, if they stand in these rows."""
@@ -226,18 +247,21 @@ class _Top:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """One guess at the heading rows: for each column its own heading, and the texts it may be known by."""
+    """One guess at the heading rows: for each column its own heading, and the texts it may be known by in some form;
+    `row_numbers` are columns that number the rows."""
 
     rows: range
     labels: list[str | None]
     candidates: list[list[Heading]]
     parents: list[list[str]]
+    row_numbers: frozenset[int]
 
 
 def _block(top: _Top, rows: range) -> _Block:
     labels: list[str | None] = []
     candidates: list[list[Heading]] = []
     parents: list[list[str]] = []
+    headed = 0
     for column in range(top.width):
         own = [(row, text) for row in rows if (text := top.rows[row][column]) is not None]
         if not own:
@@ -246,20 +270,25 @@ def _block(top: _Top, rows: range) -> _Block:
             parents.append([])
             continue
         leaf_row, leaf = own[-1]
+        headed += 1
         over = [text for row in rows if row < leaf_row and (text := top.parent(row, column)) is not None]
         labels.append(leaf)
         parents.append(over)
+        if headed > _MOST_GROUPED:
+            candidates.append([heading for heading in [parse_heading(leaf)] if top.knows(heading)])
+            continue
         joined = " ".join(text for _, text in own)
         grouped = [text for group in reversed(over) for text in (f"{group} {leaf}", f"{leaf} {group}")]
         texts = dict.fromkeys([*grouped, leaf, joined, " ".join([*over, leaf])])
-        candidates.append([parse_heading(text) for text in texts])
-    return _Block(rows, labels, candidates, parents)
+        candidates.append([heading for text in texts if top.knows(heading := parse_heading(text))])
+    row_numbers = (index for index, label in enumerate(labels) if label and heading_key(label) in _ROW_NUMBER_KEYS)
+    return _Block(rows, labels, candidates, parents, frozenset(row_numbers))
 
 
 def _best_layout(top: _Top, contract: Contract, form: Form, period: Period | None) -> tuple[float, Layout] | None:
     known = _known_headings(contract, form.id)
     hits = [
-        len({meaning for text in top.rows[row] if text and (meaning := known.meaning(parse_heading(text)))})
+        len({meaning for heading in top.headings(row) if (meaning := known.meaning(heading)) is not None})
         for row in top.filled
     ]
     if not hits or max(hits) == 0:
@@ -357,7 +386,7 @@ def _layout(top: _Top, block: _Block, contract: Contract, form: Form, period: Pe
         unknown=tuple(
             (index, _shown(label))
             for index, label in enumerate(block.labels)
-            if label is not None and index not in taken and heading_key(label) not in _ROW_NUMBER_KEYS
+            if label is not None and index not in taken and index not in block.row_numbers
         ),
         nameless=tuple(index for index, label in enumerate(block.labels) if label is None),
         heading_rows=block.rows,
@@ -385,8 +414,8 @@ class _Known:
     """The headings of a form. A column's own headings have ranks: where two are there, the first one is meant."""
 
     def __init__(self, contract: Contract, form: Form) -> None:
-        self._by_key: dict[str, tuple[_Meaning, int]] = {}
-        self._beginnings: list[tuple[str, tuple[_Meaning, int]]] = []
+        self.keys: dict[str, tuple[_Meaning, int]] = {}
+        self.beginnings: dict[str, tuple[_Meaning, int]] = {}
         self.shown: dict[_Meaning, str] = {}
         declared = [
             (heading, _Meaning("column", column.name), rank)
@@ -408,13 +437,14 @@ class _Known:
         for heading, meaning, rank in declared:
             self.shown.setdefault(meaning, heading)
             if heading.endswith("…"):
-                self._beginnings.append((heading_key(heading), (meaning, rank)))
+                self.beginnings.setdefault(heading_key(heading), (meaning, rank))
             else:
-                self._by_key.setdefault(heading_key(heading), (meaning, rank))
+                self.keys.setdefault(heading_key(heading), (meaning, rank))
+        self._lengths = sorted({len(start) for start in self.beginnings}, reverse=True)
         for heading, meaning, rank in declared:  # a heading as declared goes before the same without its brackets
             if not heading.endswith("…"):
                 for key in parse_heading(heading).keys:
-                    self._by_key.setdefault(key, (meaning, rank))
+                    self.keys.setdefault(key, (meaning, rank))
 
     def meaning(self, heading: Heading) -> _Meaning | None:
         """What a heading means here; None for one that is not known."""
@@ -434,9 +464,10 @@ class _Known:
 
     def _found(self, heading: Heading) -> tuple[_Meaning, int] | None:
         for key in heading.keys:
-            if (found := self._by_key.get(key)) is not None:
+            if (found := self.keys.get(key)) is not None:
                 return found
-        return next((found for start, found in self._beginnings if heading.keys[0].startswith(start)), None)
+        beginnings = (self.beginnings.get(heading.keys[0][:length]) for length in self._lengths)
+        return next((found for found in beginnings if found is not None), None)
 
 
 @lru_cache(maxsize=200)

@@ -1,5 +1,6 @@
 """Headings as they really stand: which data set, which column, which unit."""
 
+import time
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -328,3 +329,19 @@ def test_headings_on_rows_with_a_blank_one_between(tmp_path: Path) -> None:
     layout = layout_of(write_xlsx(tmp_path / "a.xlsx", rows))
     assert (layout.missing, layout.unknown) == ((), ())
     assert [(rate.index, rate.part) for rate in layout.rates] == [(4, "poor_count"), (6, "near_poor_count")]
+
+
+def test_a_sheet_of_thousands_of_columns_costs_little(tmp_path: Path) -> None:
+    """Time grows with the columns, not with their square, and not with what could be made of them."""
+    data = [record("credit_loan", number) for number in range(1, 21)]
+    known = [column.heading for column in columns("credit_loan")]
+    rows = [known + [f"Chỉ tiêu bổ sung số {number}" for number in range(3_000)]]
+    rows += [
+        [row.get(column.name) for column in columns("credit_loan")] + [f"ô {n}" for n in range(3_000)] for row in data
+    ]
+    sheet = read_sheets(write_csv(tmp_path / "a.csv", rows), Settings())[0]
+    start = time.process_time()
+    layout = recognise(sheet, load_contracts().values(), None).layout
+    assert time.process_time() - start < 8
+    assert layout is not None
+    assert (layout.contract.dataset, len(layout.unknown)) == ("credit_loan", 3_000)
