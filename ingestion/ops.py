@@ -95,6 +95,9 @@ class Submission(Base):
     )
     contract_version: Mapped[str | None] = mapped_column(Text)
     code_version: Mapped[str] = mapped_column(Text)
+    refused_under: Mapped[str | None] = mapped_column(
+        Text, comment="Code and limits that twice found the file unreadable: it is read again only under others."
+    )
 
     __table_args__ = (
         CheckConstraint(f"status_code in {SUBMISSION_STATUSES}", name="status_code"),

@@ -7,6 +7,7 @@ not at all, and running again after a kill at any moment gives the same result.
 
 import hashlib
 import io
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -184,7 +185,8 @@ def receive_file(
     The same bytes from the same sender for the same period are duplicates of what they were the first time, and so is
     a report that says just what the latest revision said: one duplicate submission per earlier one and file name is
     noted, and nothing else changes. Only a file of which something was rejected unread is read again: a period may have
-    ended since, a contract may have learnt its layout.
+    ended since, a contract may have learnt its layout. One that was found unreadable twice is read a third time only by
+    other code or within other limits; once may have been the fault of a busy machine.
     """
     try:
         sha256, kept = archive(file.path, settings.archive_dir)
@@ -197,15 +199,15 @@ def receive_file(
             packed = members(kept, settings)
         except UnreadableFileError as error:
             refused = [unreadable(file.period_code, error)]
-            return _receive(connection, file, sha256, lambda: refused)
+            return _receive(connection, file, sha256, settings, lambda: refused)
         if packed is None:
-            return _receive(connection, file, sha256, lambda: _read(file, kept, province))
+            return _receive(connection, file, sha256, settings, lambda: _read(file, kept, province))
         receipts = []
         for member in packed:
             if _is_report(member.name.rpartition("/")[2]):
                 sha256, kept = archive_bytes(member.content, settings.archive_dir)
                 inner = replace(file, path=kept, file_name=f"{file.file_name}/{member.name}")
-                receipts += _receive(connection, inner, sha256, partial(_read, inner, kept, province))
+                receipts += _receive(connection, inner, sha256, settings, partial(_read, inner, kept, province))
         return receipts
 
 
@@ -225,18 +227,21 @@ def _read(file: IncomingFile, kept: Path, province: str | None) -> list[Report]:
 
 
 def _receive(
-    connection: sa.Connection, file: IncomingFile, sha256: str, read: Callable[[], list[Report]]
+    connection: sa.Connection, file: IncomingFile, sha256: str, settings: Settings, read: Callable[[], list[Report]]
 ) -> list[Receipt]:
+    under = json.dumps({"code": code_version(), **settings.limits()}, sort_keys=True)
     earlier = _earlier_submissions(connection, file, sha256)
     known = {(row.dataset, row.sheet_name): row for row in earlier}
     settled = {key: row for key, row in known.items() if _is_loaded(row)}
-    if known and not any(row.status_code == "rejected" and not _is_loaded(row) for row in known.values()):
+    if known and not any(_may_be_read_now(row, under) for row in known.values()):
         return [_note_duplicate(connection, file, sha256, row.sheet_name, row) for row in (settled or known).values()]
     receipts = []
     for report in read():
         key = report.dataset, _sheets(report)
         if key in settled or (key in known and report.is_rejected):
             receipts.append(_note_duplicate(connection, file, sha256, _sheets(report), known[key]))
+            if any(finding.rule == "unreadable_file" for finding in report.findings):
+                _note_refused_again(connection, known[key], under)
             continue
         replaced = [] if report.is_rejected else _rejected_unread(connection, file, sha256, report)
         if replaced and _came_after(connection, file, report, min(row.received_at for row in replaced)):
@@ -270,6 +275,17 @@ Earlier = sa.Row[tuple[Submission]]
 def _is_loaded(row: Earlier) -> bool:
     """Whether the report was loaded, or said what another says that was."""
     return row.revision is not None or row.status_code == "duplicate"
+
+
+def _may_be_read_now(row: Earlier, under: str) -> bool:
+    """Whether reading the bytes again may give more than the rejection that they came to."""
+    return row.status_code == "rejected" and not _is_loaded(row) and row.refused_under != under
+
+
+def _note_refused_again(connection: sa.Connection, row: Earlier, under: str) -> None:
+    connection.execute(
+        sa.update(Submission).where(Submission.submission_id == row.submission_id).values(refused_under=under)
+    )
 
 
 def _earlier_submissions(connection: sa.Connection, file: IncomingFile, sha256: str) -> list[Earlier]:
@@ -323,9 +339,19 @@ def _same_report(file: IncomingFile, report: Report) -> tuple[sa.ColumnElement[b
 
 
 def _came_after(connection: sa.Connection, file: IncomingFile, report: Report, instant: datetime) -> bool:
-    """Whether a revision of this report was received after an instant."""
+    """Whether the bytes of a revision of this report first came after an instant, whenever they could be read."""
+    earlier = aliased(Submission)
+    first_came = (
+        sa.select(sa.func.min(earlier.received_at))
+        .where(
+            earlier.sender_code == Submission.sender_code,
+            earlier.period_code == Submission.period_code,
+            earlier.sha256 == Submission.sha256,
+        )
+        .scalar_subquery()
+    )
     statement = sa.select(sa.func.count()).where(
-        *_same_report(file, report), Submission.revision.is_not(None), Submission.received_at > instant
+        *_same_report(file, report), Submission.revision.is_not(None), first_came > instant
     )
     return connection.execute(statement).scalar_one() > 0
 

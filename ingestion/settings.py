@@ -49,6 +49,10 @@ class Settings(BaseSettings):
         values = self.model_dump(mode="json", exclude_none=True)
         return {f"{prefix}{name}".upper(): str(value) for name, value in values.items()}
 
+    def limits(self) -> dict[str, float]:
+        """What decides, besides the code, whether a file can be read."""
+        return {name: value for name, value in self.model_dump().items() if name.startswith("max_")}
+
     @property
     def archive_dir(self) -> Path:
         """Write-once store of received bytes, by SHA-256."""

@@ -190,6 +190,44 @@ def test_a_file_rejected_unread_is_read_again_when_it_lies_there_still(
     ]
 
 
+def test_a_file_found_unreadable_twice_is_read_again_only_by_other_code_or_within_other_limits(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hostile file costs its limit of time twice, not every night."""
+    place, read = "huyen-223/2022/a.csv", []
+    error = UnreadableFileError("đọc quá 25 giây", "not read within 25 seconds")
+    home.send(place, profile())
+    home.send("huyen-223/2022/b.zip", packed({"b.csv": profile(households=2500)}))
+
+    def overrun(path: Path, **arguments: Any) -> list[Report]:
+        read.append(path)
+        return [unreadable("2022", error)]
+
+    def statuses() -> list[str]:
+        return [receipt.status_code for receipts in home.receive().values() for receipt in receipts]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ingestion.receive.read_file_apart", overrun)
+        assert statuses() == ["rejected", "rejected"]
+        for reads in (4, 4, 4):
+            assert statuses() == ["duplicate", "duplicate"]
+            assert len(read) == reads
+        patch.setenv("CHUNGTAY_CODE_VERSION", "next")
+        for reads in (6, 6):
+            assert statuses() == ["duplicate", "duplicate"]
+            assert len(read) == reads
+        home.settings = home.settings.model_copy(update={"max_read_seconds": 60.0})
+        for reads in (8, 8):
+            assert statuses() == ["duplicate", "duplicate"]
+            assert len(read) == reads
+    home.settings = home.settings.model_copy(update={"max_read_seconds": 90.0})
+    assert statuses() == ["received", "received"]  # the second corrects the first, as it came after it
+    assert home.query("select file_name, revision from ops.submission where revision is not null order by 2") == [
+        ("a.csv", 1),
+        ("b.zip/b.csv", 2),
+    ]
+
+
 def test_what_offices_and_transfers_leave_behind_is_not_a_report(home: Home) -> None:
     for name in ("~$a.xlsx", ".DS_Store", "Thumbs.db", "a.xlsx.part"):
         home.send(f"huyen-223/2022/{name}", b"x")
@@ -223,7 +261,8 @@ def packed(members: dict[str, bytes]) -> bytes:
 def test_files_in_an_archive_are_received_as_files_of_their_own(home: Home) -> None:
     place, other = "huyen-223/2022/bao cao.zip", profile(households=2222).replace(b"07816", b"07819")
     members = {"Quý/xã.csv": profile(), "thư.pdf": b"%PDF-1.7", "~$xã.csv": b"x", "xã khác.csv": other}
-    home.send(place, packed(members))
+    archive = packed(members)
+    home.send(place, archive)
     assert [r.status_code for r in home.receive()[place]] == ["received", "rejected", "received"]
     names = "select file_name, status_code, revision from ops.submission where status_code <> 'duplicate' order by 1"
     expected = [
@@ -232,7 +271,7 @@ def test_files_in_an_archive_are_received_as_files_of_their_own(home: Home) -> N
         ("bao cao.zip/xã khác.csv", "received", 2),
     ]
     assert home.query(names) == expected
-    for content in (packed(members), members["Quý/xã.csv"], members["thư.pdf"]):
+    for content in (archive, members["Quý/xã.csv"], members["thư.pdf"]):
         sha256 = hashlib.sha256(content).hexdigest()
         assert (home.settings.archive_dir / sha256[:2] / sha256).exists()
     home.send("huyen-223/2022/một mình.csv", profile())  # a file that came in the archive comes alone, too
@@ -387,6 +426,7 @@ def test_what_can_be_read_only_after_its_correction_came_too_late(home: Home, mo
         home.receive()
         home.send("huyen-223/2022/b.csv", profile(households=2500))
         home.receive()
+    monkeypatch.setenv("CHUNGTAY_CODE_VERSION", "next")
     for _ in range(2):
         received = home.receive()
     assert [r.status_code for r in received["huyen-223/2022/a.csv"]] == ["duplicate"]
