@@ -145,11 +145,13 @@ class Table:
             return mismatches(kinds, stated, self._summed_values(summed, None), self._gaps(summed, None))
         found: list[Mismatch] = []
         of_rows, of_sums = (self._readings[counts.column.name].values, self._in_sums(counts))
+        if of_rows.has_nulls():  # a row that may count either leaves both sums unknown
+            return []
         for count in of_sums.unique(maintain_order=True):
             mine = [index for index, other in enumerate(of_sums) if other == count]
             # A sum that does not say what it counts may be of either, or of both.
             whole = pl.repeat(True, len(of_rows), dtype=pl.Boolean, eager=True)
-            of_each = [of_rows.eq_missing(one) for one in of_rows.drop_nulls().unique(maintain_order=True)]
+            of_each = [of_rows.eq_missing(one) for one in of_rows.unique(maintain_order=True)]
             for sums in [mine] if count is not None else [[index] for index in mine]:
                 said = {name: [values[index] for index in sums] for name, values in stated.items()}
                 tried = [

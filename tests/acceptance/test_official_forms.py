@@ -480,6 +480,18 @@ def test_a_total_that_does_not_say_what_it_counts(tmp_path: Path) -> None:
     assert f"{households[0]:,}" in report.findings[0].message_en
 
 
+@pytest.mark.parametrize("spoilt", ["Hộ dân", None])
+def test_sums_are_not_compared_where_a_line_does_not_say_what_it_counts(spoilt: str | None, tmp_path: Path) -> None:
+    form = dressed(movement_form())
+    line = form.headings + 5
+    form.rows[line][2] = spoilt
+    report = read(form.write(tmp_path / "a.xlsx"))
+    assert findings(report) == []
+    assert report.row_count == 2 * len(COMMUNES)
+    expected = [] if spoilt is None else [f"C{len(form.above) + line + 1}"]
+    assert report.unread["cell"].to_list() == expected
+
+
 def test_a_sum_is_not_compared_where_a_cell_cannot_be_read(tmp_path: Path) -> None:
     form = result_form()
     form.rows[-1][4] = "mười bốn"
