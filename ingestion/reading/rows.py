@@ -254,8 +254,10 @@ class _Judge:
 
     def _section(self, folded: Sequence[tuple[int, str]], *, has_key: bool) -> RowKind | None:
         (first_index, first), rest = folded[0], folded[1:]
-        if first_index not in self.columns and (_ROMAN.fullmatch(first) or _is_number(first)) and rest:
-            marked = _ROMAN.fullmatch(first) is not None
+        is_roman = _ROMAN.fullmatch(first) is not None
+        unplaced = first_index not in self.columns and (is_roman or _is_number(first))
+        if rest and (unplaced or (is_roman and first_index in self.keys and not has_key)):
+            marked = is_roman
             (label_index, label), figures = rest[0], rest[1:]
         else:
             marked = _ROMAN_AND_TEXT.fullmatch(first) is not None

@@ -195,6 +195,17 @@ def test_a_running_number_is_no_code(tmp_path: Path) -> None:
     assert not report.rows["household_code"].str.contains(pattern).any()
 
 
+@pytest.mark.parametrize("has_code", [True, False])
+def test_a_detailed_list_by_communes_and_villages(has_code: bool, tmp_path: Path) -> None:
+    sections: Rows = [["I", "Xã An Lạc"], [None, "Thôn Đồng Bài"]]
+    rows = [*DETAILED[3:], *sections, *MEMBERS[:3], ["II", "Thị trấn An Châu"], MEMBERS[3]]
+    if not has_code:
+        rows = [[cell for index, cell in enumerate(row) if index != 2] for row in rows]
+    report = read(write(tmp_path / "a.xlsx", rows))
+    assert (report.layout, report.row_count, report.other_row_count) == ("detailed_list", 4, 5)
+    assert report.unread.is_empty()
+
+
 def test_a_code_merged_over_its_household(tmp_path: Path) -> None:
     report = read(write(tmp_path / "a.xlsx", [*DETAILED, *MEMBERS], ("E4:F4", "I4:K4", "L4:M4", "C6:C8", "A6:A8")))
     assert [row[0] for row in members(report)] == ["07645-00001"] * 3 + ["07645-00002"]
