@@ -22,9 +22,13 @@ MART = "mart"
 # Facts that keep every accepted row of their data set that is not set aside, and the columns whose sums must agree.
 CONSERVED = {
     "fct_household_review": ("household_review", ("member_count",)),
+    "fct_household_member": ("household_member", ()),
     "fct_commune_profile": ("commune_profile", ("household_count", "population")),
     "fct_support": ("support_delivery", ("amount_vnd",)),
     "fct_credit_loan": ("credit_loan", ("disbursed_vnd", "repaid_vnd", "outstanding_vnd", "overdue_vnd")),
+    "fct_programme_finance": ("programme_finance", ("planned_vnd", "allocated_vnd", "disbursed_vnd")),
+    "fct_capacity_activity": ("capacity_activity", ("cost_vnd", "participant_count")),
+    "fct_task_progress": ("task_progress", ("completion_rate",)),
 }
 
 

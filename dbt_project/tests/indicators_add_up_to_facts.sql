@@ -29,6 +29,15 @@ with fact as (
         count(*) filter (where class_code = 'poor')
     from {{ ref('fct_household_review') }}
     group by period_code, standard_code, province_code
+    union all
+    select
+        'poverty_model_count',
+        left(period_code, 4),
+        '',
+        province_code,
+        count(*) filter (where kind_code = 'poverty_model')
+    from {{ ref('fct_capacity_activity') }}
+    group by left(period_code, 4), province_code
 )
 
 select

@@ -52,6 +52,8 @@ FREE_NAMES = {
     *("admin_unit_level", "person_no", "quantity", "term_months", "registered_to_escape", "row_number"),
     *("numerator", "denominator", "value", "target_low", "target_high"),
     *("dataset", "rows_sent", "rows_held", "days_late"),
+    *("sex", "age", "needs_vocational_training", "needs_legal_aid", "result_text", "counted"),
+    *("poor_row_number", "near_poor_row_number"),
     # commune profile: as sent
     *("population", "labour_force", "trained_labour", "vocationally_trained_labour", "trained_in_year"),
     *("trained_and_employed", "villages_with_hardened_road", "villages_with_electricity"),
@@ -59,6 +61,17 @@ FREE_NAMES = {
     # of the reference lists: words, not codes
     *("name_vi", "name_en", "aliases", "legal_source", "rule_text", "numerator_text", "denominator_text", "grain_text"),
     *("unit", "source_datasets", "source_document", "document_number", "form_number", "entitled_class_codes"),
+}
+
+# The nine columns of the two official forms of movement: as counted, as declared, and the gap between both.
+FREE_NAMES |= {
+    f"{kind}{form}_{column}"
+    for kind in ("", "declared_", "gap_")
+    for form, own in (
+        ("poor", ("to_near_poor", "to_above", "from_near_poor")),
+        ("near_poor", ("escaped", "to_poor", "from_poor")),
+    )
+    for column in (*own, "start", "other_decrease", "relapsed", "new", "other_increase", "end")
 }
 
 
@@ -73,10 +86,10 @@ def declared(path: Path) -> dict[str, Any]:
 def reads(path: Path) -> set[tuple[str, str]]:
     """What a model reads, as (layer, name)."""
     text = path.read_text(encoding="utf-8")
-    families = re.search(r"set families = \[(.*?)\]", text)
     refs = set(re.findall(r"ref\('([a-z_]+)'\)", text))
-    if families:
-        refs |= {"int_indicator__" + name for name in re.findall(r"'([a-z_]+)'", families[1])}
+    # names put together in a loop: all that begin so
+    prefixes = tuple(re.findall(r"ref\('([a-z_]+)' ~", text))
+    refs |= {name for name in LAYER_OF if prefixes and name.startswith(prefixes)}
     sources = {("source", name) for name in re.findall(r"source\('[a-z]+', '([a-z_]+)'\)", text)}
     return {(LAYER_OF[name], name) for name in refs} | sources
 

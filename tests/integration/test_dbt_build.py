@@ -17,14 +17,37 @@ from ingestion.settings import get_settings
 from ingestion.warehouse import prepare
 
 OLD, NEW = "2016-2020", "2021-2025"
+MEMBER = {
+    "household_code": "07615-00001",
+    "person_no": 1,
+    "sex": "male",
+    "birth_date": date(1990, 12, 31),
+    "relation_to_head": "head",
+    "ethnic_group": "01",
+    "has_health_insurance": True,
+    "needs_legal_aid": True,
+}
+FUNDS = {
+    "project_code": "capacity",
+    "funding_source": "central",
+    "budget_kind": "recurrent",
+    "admin_unit_code": "220",
+    "planned": 9,
+    "allocated": 7,
+    "disbursed": 3,
+}
 OTHER_DATASETS: list[tuple[str, str, dict[str, Any]]] = [
-    ("household_member", "2022", {"household_code": "07615-00001", "person_no": 1, "sex": "male"}),
+    ("household_member", "2022", MEMBER),
     ("review_result", "2022", {"commune_code": "07615", "poor_count": 1}),
     ("poor_movement", "2022", {"commune_code": "07615", "counted": "persons", "end": 3}),
     ("near_poor_movement", "2022", {"commune_code": "07615", "counted": "households", "start": 2}),
-    ("programme_finance", "2022-Q4", {"project_code": "capacity", "planned": 7, "disbursed": 3}),
-    ("capacity_activity", "2022-S2", {"activity_id": "HD-1", "kind": "training", "cost": 5}),
-    ("task_progress", "2022-S2", {"task_code": "NQ160-T02", "percent_complete": 40}),
+    ("programme_finance", "2022-Q4", FUNDS),
+    (
+        "capacity_activity",
+        "2022-S2",
+        {"activity_id": "HD-1", "kind": "training", "held_on": date(2022, 8, 1), "cost": 5},
+    ),
+    ("task_progress", "2022-S2", {"task_code": "NQ160-T02", "status": "in_progress", "percent_complete": 40}),
 ]
 Row = tuple[Any, ...]
 Query = Callable[..., list[Row]]
@@ -304,6 +327,70 @@ def test_what_a_layout_does_not_carry_is_not_known(query: Query) -> None:
         ("poor_household_count", 1, True),
         ("poor_household_income_per_capita", None, False),
         ("poor_merit_household_count", None, False),
+    ]
+
+
+def test_a_person_is_public_without_personal_data(query: Query) -> None:
+    assert query(
+        "select person_key, household_key, sex, age, has_health_insurance, is_studying, class_code, commune_code"
+        " from mart_build.fct_household_member"
+    ) == [("07615-00001-1@2022", "07615-00001@2021", "male", 32, True, None, "poor", "07615")]
+    assert query(
+        "select indicator_code, numerator, denominator from mart_build.fct_indicator where period_code = '2022'"
+        " and admin_unit_code = '07615' and indicator_code like any"
+        " (array['health_insurance%%', 'legal_aid%%', 'tuition%%']) order by 1"
+    ) == [("health_insurance_coverage", 1, 1)]  # nobody's study is told; of supports none came of those agencies
+
+
+def test_movement_is_counted_beside_what_is_declared(query: Query) -> None:
+    found = query(
+        "select commune_code, counted, poor_start, poor_from_near_poor, poor_end, declared_poor_end, gap_poor_end,"
+        " near_poor_start, declared_near_poor_start, gap_near_poor_start, gap_near_poor_end"
+        " from mart_build.fct_poverty_movement where review_year = 2022 and counted = 'households' or"
+        " review_year = 2022 and commune_code = '07615' order by 1, 2"
+    )
+    assert found == [
+        ("07615", "households", 0, 1, 1, None, None, 1, 2, 1, None),
+        ("07615", "persons", 0, 4, 4, 3, -1, 4, None, None, None),
+        ("07616", "households", 2, 0, 2, None, None, 0, None, None, None),
+        ("07621", "households", 0, 0, 0, None, None, 0, None, None, None),
+        ("07813", "households", None, None, 1, None, None, None, None, None, None),  # nothing tells the start
+    ]
+    # of the list of 2023 every row of this commune is held
+    assert query(
+        "select counted, poor_start, poor_end, unexplained_count from mart_build.fct_poverty_movement"
+        " where review_year = 2023 and commune_code = '07615' order by 1"
+    ) == [("households", None, None, None), ("persons", None, None, None)]
+
+
+def test_households_that_left_the_list_are_unexplained(query: Query) -> None:
+    """Of 2022 both poor households of 07616 are missing in 2023, whose list has one row, held, of another commune."""
+    assert query(
+        "select counted, poor_start, poor_other_decrease, poor_end, unexplained_count"
+        " from mart_build.fct_poverty_movement where review_year = 2023 and commune_code = '07616' order by 1"
+    ) == [("households", 2, 2, 0, 2), ("persons", 8, 8, 0, 8)]
+
+
+def test_funds_activities_and_tasks_have_their_places(query: Query) -> None:
+    assert query(
+        "select admin_unit_level, admin_unit_key, district_code, province_code, disbursed_vnd, disbursed_in_quarter_vnd"
+        " from mart_build.fct_programme_finance"
+    ) == [("district", "220@1900-01-01", "220", "24", 3, None)]  # of the quarters before nothing is known
+    assert query(
+        "select period_code, admin_unit_level, breakdown_code, numerator, denominator, coverage_rate"
+        " from mart_build.fct_indicator where indicator_code = 'fund_disbursement_rate' and admin_unit_code = '220'"
+        " order by 1, 3"
+    ) == [
+        ("2022", "district", "", 3, 9, pytest.approx(Decimal(100) / 12)),  # of three agencies and four quarters one
+        ("2022", "district", "capacity", 3, 9, 25),
+        ("2022-Q4", "district", "", 3, 9, pytest.approx(Decimal(100) / 3)),
+        ("2022-Q4", "district", "capacity", 3, 9, 100),
+    ]
+    assert query("select commune_code, province_code, cost_vnd from mart_build.fct_capacity_activity") == [
+        (None, "24", 5)  # names no commune: one of the province that the other reports name
+    ]
+    assert query("select programme_code, status_code, completion_rate from mart_build.fct_task_progress") == [
+        ("NQ160-2030", "in_progress", 40)
     ]
 
 

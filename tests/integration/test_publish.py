@@ -23,8 +23,13 @@ create table staging.sent (submission_id bigint default 1, sheet_name text defau
 create table staging.stg_household_review (member_count bigint) inherits (staging.sent);
 create table staging.stg_commune_profile (household_count bigint, population bigint) inherits (staging.sent);
 create table staging.stg_support_delivery (amount_vnd numeric) inherits (staging.sent);
-create table staging.stg_task_progress () inherits (staging.sent);
-insert into staging.stg_task_progress (row_number) values (1);
+create table staging.stg_review_result () inherits (staging.sent);
+insert into staging.stg_review_result (row_number) values (1);
+create table staging.stg_household_member () inherits (staging.sent);
+create table staging.stg_programme_finance
+    (planned_vnd numeric, allocated_vnd numeric, disbursed_vnd numeric) inherits (staging.sent);
+create table staging.stg_capacity_activity (cost_vnd numeric, participant_count bigint) inherits (staging.sent);
+create table staging.stg_task_progress (completion_rate numeric) inherits (staging.sent);
 create table staging.stg_credit_loan
     (disbursed_vnd numeric, repaid_vnd numeric, outstanding_vnd numeric, overdue_vnd numeric) inherits (staging.sent);
 insert into staging.stg_household_review (row_number, member_count) values (1, 4), (2, 3);
@@ -38,6 +43,12 @@ create table mart_build.fct_household_review
 insert into mart_build.fct_household_review values ('1', 'x', 4), ('2', 'x', 3);
 create table mart_build.fct_commune_profile
     (commune_code text primary key, household_count bigint, population bigint);
+create table mart_build.fct_household_member (person_key text primary key);
+create table mart_build.fct_programme_finance
+    (project_code text primary key, planned_vnd numeric, allocated_vnd numeric, disbursed_vnd numeric);
+create table mart_build.fct_capacity_activity
+    (activity_id text primary key, cost_vnd numeric, participant_count bigint);
+create table mart_build.fct_task_progress (task_code text primary key, completion_rate numeric);
 create table mart_build.fct_support (support_id text primary key, amount_vnd numeric);
 create table mart_build.fct_credit_loan
     (loan_id text primary key, disbursed_vnd numeric, repaid_vnd numeric, outstanding_vnd numeric, overdue_vnd numeric);
@@ -125,8 +136,8 @@ def test_only_what_differs_is_touched_and_views_grants_and_readers_stay(
             "3 rows in the file, 0 in raw",
         ),
         (
-            SUBMISSION_WITHOUT_ROWS.replace("household_review", "task_progress"),
-            "stg_task_progress: rows is 1, accepted were 3",
+            SUBMISSION_WITHOUT_ROWS.replace("household_review", "review_result"),
+            "stg_review_result: rows is 1, accepted were 3",
         ),
     ],
 )

@@ -7,7 +7,7 @@ select
     period_end as period_end_on,
     extract(year from period_end)::integer as review_year,
     household_code,
-    person_no::integer as person_no,
+    person_no,
     sex as sex_code,
     birth_date,
     relation_to_head as relation_to_head_code,

@@ -100,6 +100,7 @@ select
     covered.reporting_unit_code,
     -- no household left because all were held is not the same as no poor household
     counted.commune_code is not null or held.commune_code is null as is_known,
+    held.commune_code is not null as has_held_row,
     coalesce(counted.poor_count, 0) as poor_count,
     coalesce(counted.near_poor_count, 0) as near_poor_count,
     case when counted.commune_code is null then 0 else counted.ethnic_minority_poor_count end

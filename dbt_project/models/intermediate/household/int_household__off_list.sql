@@ -14,6 +14,7 @@ select
     list_of_sender.period_code,
     before.standard_code,
     before.class_code as previous_class_code,
+    before.member_count as member_count_at_start,
     place.commune_code,
     place.district_code,
     place.province_code,

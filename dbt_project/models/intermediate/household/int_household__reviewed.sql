@@ -3,6 +3,8 @@ with remembered as (
         *,
         case when lag(review_year) over household = review_year - 1 then lag(class_code) over household end
             as remembered_class_code,
+        case when lag(review_year) over household = review_year - 1 then lag(member_count) over household end
+            as remembered_member_count,
         count(*) over earlier > 0 as has_history,
         coalesce(bool_or(class_code = 'poor') over earlier, false) as was_poor,
         coalesce(bool_or(class_code = 'near_poor') over earlier, false) as was_near_poor,
@@ -77,6 +79,7 @@ select
     review.is_ethnic_minority,
     review.area_type,
     review.member_count,
+    coalesce(review.remembered_member_count, review.member_count) as member_count_at_start,
     review.income_per_capita_vnd,
     review.deprivation_codes,
     review.deprivation_count,

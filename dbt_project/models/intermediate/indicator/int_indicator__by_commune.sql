@@ -1,4 +1,6 @@
-{% set families = ['poverty', 'deprivation', 'commune_profile', 'credit_need', 'credit', 'support'] -%}
+{% set families = [
+    'poverty', 'deprivation', 'member', 'commune_profile', 'credit_need', 'credit', 'support', 'finance', 'capacity',
+] -%}
 
 with figure as (
     {%- for family in families %}

@@ -30,6 +30,27 @@ source as (
     cross join string_to_table(indicator.source_datasets, ';') as listed (dataset)
 ),
 
+-- The agencies whose reports a policy, a group of policies or a project rests on.
+lead_agency as (
+    select
+        'support_delivery' as dataset,
+        code as support_code,
+        lower(lead_agency) as sender_code
+    from {{ ref('support_policy') }}
+    union
+    select
+        'support_delivery',
+        "group",
+        lower(lead_agency)
+    from {{ ref('support_policy') }}
+    union
+    select
+        'programme_finance',
+        code,
+        lower(lead_agency)
+    from {{ ref('programme_project') }}
+),
+
 by_dataset as (
     select
         scope.indicator_code,
@@ -55,14 +76,15 @@ by_dataset as (
                 or (scope.scope_level = 'province' and scope.scope_code = report.province_code)
             )
             and (
-                source.dataset <> 'support_delivery'
+                source.dataset not in ('support_delivery', 'programme_finance')
                 or scope.support_code = ''
                 or exists (
                     select 1
-                    from {{ ref('support_policy') }} as policy
+                    from lead_agency
                     where
-                        lower(policy.lead_agency) = report.sender_code
-                        and scope.support_code in (policy.code, policy."group")
+                        source.dataset = lead_agency.dataset
+                        and scope.support_code = lead_agency.support_code
+                        and report.sender_code = lead_agency.sender_code
                 )
             )
     group by

@@ -23,6 +23,24 @@ with named_place as (
         period_end_on as placed_on
     from {{ ref('stg_credit_loan') }}
     union
+    select
+        commune_code,
+        period_end_on as named_on,
+        period_end_on as placed_on
+    from {{ ref('stg_capacity_activity') }}
+    union
+    select
+        commune_code,
+        period_end_on as named_on,
+        period_end_on as placed_on
+    from {{ ref('stg_poor_movement') }}
+    union
+    select
+        commune_code,
+        period_end_on as named_on,
+        period_end_on as placed_on
+    from {{ ref('stg_near_poor_movement') }}
+    union
     -- a household that left the lists is looked for a year later
     select
         commune_code,

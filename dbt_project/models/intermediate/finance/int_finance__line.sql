@@ -1,0 +1,44 @@
+-- The place is a province, a district or a commune, as named on the last day of the quarter; where no validity of the
+-- code holds that day, the nearest one does.
+with placed as (
+    select distinct on (line.submission_id, line.sheet_name, line.row_number)
+        line.*,
+        unit.admin_unit_key,
+        unit.level as admin_unit_level,
+        case when unit.level = 'commune' then unit.code end as commune_code,
+        unit.district_code,
+        unit.province_code,
+        case when unit.level <> 'province' then coalesce(unit.district_code, unit.code) end as reporting_unit_code
+    from {{ ref('stg_programme_finance') }} as line
+    left join {{ ref('int_place__dated_unit') }} as unit on line.admin_unit_code = unit.code
+    order by
+        line.submission_id,
+        line.sheet_name,
+        line.row_number,
+        case when line.period_end_on between unit.valid_from and unit.valid_until then 0 else 1 end,
+        case
+            when line.period_end_on < unit.valid_from then unit.valid_from - line.period_end_on
+            when line.period_end_on > unit.valid_until then line.period_end_on - unit.valid_until
+            else 0
+        end,
+        unit.valid_from
+),
+
+-- Amounts are cumulative since 1 January; over a quarter without the line its part in the next one cannot be told.
+compared as (
+    select
+        *,
+        case
+            when extract(quarter from period_end_on) = 1 then disbursed_vnd
+            when lag(period_end_on) over line = date_trunc('quarter', period_end_on)::date - 1
+                then disbursed_vnd - lag(disbursed_vnd) over line
+        end as disbursed_in_quarter_vnd
+    from placed
+    window line as (
+        partition by
+            sender_code, project_code, funding_source_code, budget_kind_code, admin_unit_code, period_year
+        order by period_end_on
+    )
+)
+
+{{ with_province_of_report('compared') }}

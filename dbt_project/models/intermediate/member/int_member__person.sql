@@ -1,0 +1,91 @@
+-- In a year under two standards a household has one place.
+with reviewed as (
+    select distinct on (household_code, review_year)
+        household_code,
+        review_year,
+        sender_code,
+        admin_unit_key,
+        commune_code,
+        district_code,
+        province_code
+    from {{ ref('int_household__reviewed') }}
+    order by household_code, review_year, standard_code
+),
+
+-- Of two lists that have the household its people are those of the sender whose review of it counts, else of the list
+-- received last.
+listed as (
+    select
+        member.*,
+        reviewed.admin_unit_key,
+        reviewed.commune_code,
+        reviewed.district_code,
+        reviewed.province_code,
+        dense_rank() over (
+            partition by member.household_code, member.review_year
+            order by
+                case when member.sender_code = reviewed.sender_code then 0 else 1 end,
+                member.submission_id desc
+        ) as list_rank
+    from {{ ref('stg_household_member') }} as member
+    left join reviewed
+        on
+            member.household_code = reviewed.household_code
+            and member.review_year = reviewed.review_year
+),
+
+-- A number in the household may pass to somebody else: the person is the same while the national id is, or sex and
+-- year of birth are.
+compared as (
+    select
+        *,
+        not coalesce(
+            national_id = lag(national_id) over numbered
+            or (
+                sex_code = lag(sex_code) over numbered
+                and extract(year from birth_date) = extract(year from lag(birth_date) over numbered)
+            ),
+            false
+        ) as is_another_person
+    from listed
+    where list_rank = 1
+    window numbered as (partition by household_code, person_no order by review_year)
+),
+
+identified as (
+    select
+        *,
+        max(case when is_another_person then review_year end) over numbered as first_review_year
+    from compared
+    window numbered as (partition by household_code, person_no order by review_year)
+)
+
+select
+    member.submission_id,
+    member.sheet_name,
+    member.row_number,
+    member.sender_code,
+    member.household_code || '-' || member.person_no || '@' || member.first_review_year as person_key,
+    member.household_code,
+    register.household_key,
+    register.class_code,
+    member.person_no,
+    member.review_year,
+    member.period_code,
+    member.admin_unit_key,
+    member.commune_code,
+    member.district_code,
+    member.province_code,
+    member.sex_code,
+    extract(year from age(member.period_end_on, member.birth_date))::integer as age,
+    member.relation_to_head_code,
+    member.ethnic_group_code,
+    member.has_health_insurance,
+    member.is_studying,
+    member.is_working,
+    member.needs_vocational_training,
+    member.needs_legal_aid,
+    member.is_social_assistance_beneficiary
+from identified as member
+left join {{ ref('int_household__version') }} as register
+    on {{ version_in_year('register', 'member.household_code', 'member.review_year') }}

@@ -1,0 +1,19 @@
+select
+    sender_code,
+    activity_id,
+    period_code,
+    kind_code,
+    held_on,
+    admin_unit_key,
+    commune_code,
+    district_code,
+    province_code,
+    target_participant_count,
+    participant_count,
+    participating_household_count,
+    cost_vnd,
+    funding_source_code,
+    submission_id,
+    sheet_name,
+    row_number
+from {{ ref('int_capacity__activity') }}

@@ -1,0 +1,20 @@
+select
+    project_code,
+    funding_source_code,
+    budget_kind_code,
+    admin_unit_code,
+    period_code,
+    sender_code,
+    admin_unit_level,
+    admin_unit_key,
+    commune_code,
+    district_code,
+    reported_province_code as province_code,
+    planned_vnd,
+    allocated_vnd,
+    disbursed_vnd,
+    disbursed_in_quarter_vnd,
+    submission_id,
+    sheet_name,
+    row_number
+from {{ ref('int_finance__line') }}
