@@ -5,7 +5,7 @@ Everything follows from a seed. Areas, poverty lines and code lists come from th
 
 import csv
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -90,6 +90,20 @@ def class_of(standard: str, area_type: str, income: int, deprivations: int) -> s
     return "poor" if deprivations >= int(needed) or (poor < near and income <= poor) else "near_poor"
 
 
+Classes = Mapping[str, Mapping[int, str]]  # of each household, by year of review
+
+
+def entitled(name: str, classes: Classes | None, household: str, year: int) -> list[dict[str, str]]:
+    """The policies or credit programmes of a list for a household's class of a year or of the last review before."""
+    known = (classes or {}).get(household, {})
+    reviewed = max((each for each in known if each <= year), default=None)
+    return [
+        line
+        for line in reference(name)
+        if reviewed is None or known[reviewed] in line["for_class"].split("|")
+    ]  # fmt: skip
+
+
 _SURNAMES = ("Nông", "Hoàng", "Lý", "Triệu", "Bế", "Đinh", "Y Bhiêu", "H'Lan", "Nguyễn")
 _MIDDLE = ("Văn", "Thị", "Thu", "Mạnh", "Ngọc")
 _GIVEN = ("Hòa", "Thúy", "Sơn", "Nga", "Quý", "Bình", "Liên", "Toàn", "Ủ")
@@ -118,29 +132,49 @@ class Province:
         """The communes of one sender."""
         return [commune for commune in self.communes(period_code) if commune.sender == sender]
 
-    def households(self, places: Sequence[Commune], year: int, standard: str = "", per_commune: int = 4) -> list[Row]:
-        """The review list of these communes, commune by commune."""
+    def households(
+        self,
+        places: Sequence[Commune],
+        year: int,
+        standard: str = "",
+        per_commune: int = 4,
+        last_year: int | None = None,
+    ) -> list[Row]:
+        """The review list of these communes, commune by commune; `last_year` is that of the review before it under the
+        same standard, if there was one."""
         contract = load_contracts()["household_review"]
         standard = standard or standards(year)[-1]
         return [
-            self._household(contract, commune, number, year, standard)
+            self._household(contract, commune, number, year, standard, last_year)
             for commune in places
             for number in range(1, per_commune + 1)
         ]
 
-    def _household(self, contract: Contract, commune: Commune, number: int, year: int, standard: str) -> Row:
-        known = self._random("household", commune.code, number)  # the same every year
+    def _situation(self, contract: Contract, commune: Commune, number: int, year: int, standard: str) -> Row:
+        """What a review finds: the flags, the income and the class that follows from them."""
         chance = self._random("review", commune.code, number, year, standard)
-        row: Row = {column.name: None for column in contract.columns}
-        row |= {
+        row: Row = {
             column.name: chance.random() < 0.3 for column in contract.columns_for(standard) if column.type == "flag"
         }
-        deprived = sum(bool(row[column.name]) for column in contract.columns if column.deprivation)
+        deprived = sum(bool(row.get(column.name)) for column in contract.columns if column.deprivation)
         line = next(line for line in reference("poverty_standard") if line["code"] == standard)
         income = chance.randrange(100, int(line["near_poor_income_vnd"]) * 18 // 10_000) * 1000
+        reported = class_of(standard, commune.area_type, income, deprived)
+        return row | {"income_per_capita": Decimal(income), "class_reported": reported}
+
+    def _household(
+        self, contract: Contract, commune: Commune, number: int, year: int, standard: str, last_year: int | None
+    ) -> Row:
+        known = self._random("household", commune.code, number)  # the same every year
+        chance = self._random("remarks", commune.code, number, year, standard)
+        row: Row = {column.name: None for column in contract.columns}
+        row |= self._situation(contract, commune, number, year, standard)
+        reported = row["class_reported"]
+        previous = chance.choice(("poor", "near_poor", "not_poor", None))
+        if last_year is not None and previous is not None:
+            previous = self._situation(contract, commune, number, last_year, standard)["class_reported"]
         born = date(1935, 1, 1) + timedelta(days=known.randrange(24_000))
         woman, by_year = known.random() < 0.5, known.random() < 0.1
-        reported = class_of(standard, commune.area_type, income, deprived)
         return row | {
             "household_code": f"{commune.code}-{number:05d}",
             "head_name": " ".join(map(known.choice, (_SURNAMES, _MIDDLE, _GIVEN))),
@@ -158,10 +192,8 @@ class Province:
             "village_name": known.choice(_VILLAGES),
             "member_count": known.randint(1, 12),
             "area_type": commune.area_type,
-            "income_per_capita": Decimal(income),
-            "class_previous": chance.choice(("poor", "near_poor", "not_poor", None)),
-            "class_reported": reported,
-            "movement_reported": chance.choice(("stayed", "poor_new", None)),
+            "class_previous": previous,
+            "movement_reported": _MOVEMENTS.get((previous, reported), "other") if previous else None,
             "poverty_causes": self._some(chance, "poverty_cause", 1) if reported == "poor" else None,
             "needs": self._some(chance, "need", 0) or None,
             "note": chance.choice(("Hộ mới chuyển đến, đang xác minh", None, None)),
@@ -202,8 +234,16 @@ class Province:
             )
         return rows
 
-    def supports(self, places: Sequence[Commune], period_code: str, sender: str, count: int = 12) -> list[Row]:
-        """Cases of support by one agency in a quarter."""
+    def supports(
+        self,
+        places: Sequence[Commune],
+        period_code: str,
+        sender: str,
+        count: int = 12,
+        classes: Classes | None = None,
+    ) -> list[Row]:
+        """Cases of support by one agency in a quarter, to households whose class entitles them where `classes` are
+        told."""
         period = Period.parse(period_code)
         chance = self._random("support", sender, period_code)
         rows: list[Row] = []
@@ -211,11 +251,16 @@ class Province:
             status = chance.choice(("delivered", "delivered", "approved", "requested", "eligible", "refused"))
             delivered = status == "delivered"
             day = period.start + timedelta(days=chance.randrange((period.end - period.start).days + 1))
+            policies: list[dict[str, str]] = []
+            while not policies:  # not every household is entitled to anything
+                household = f"{chance.choice(places).code}-{chance.randint(1, 4):05d}"
+                policies = entitled("support_policy", classes, household, period.year)
+            policy = chance.choice(policies)
             rows.append(
                 {
                     "support_id": f"{sender.upper()}-{period.year}-{number:06d}",
-                    "policy_code": chance.choice([policy["code"] for policy in reference("support_policy")]),
-                    "household_code": f"{chance.choice(places).code}-{chance.randint(1, 4):05d}",
+                    "policy_code": policy["code"],
+                    "household_code": household,
                     "person_no": chance.choice((None, 1, 2, 7)),
                     "status": status,
                     "decided_on": day - timedelta(days=10) if status in ("delivered", "approved") else None,
@@ -227,23 +272,27 @@ class Province:
             )
         return sorted(rows, key=lambda row: row["policy_code"])
 
-    def loans(self, places: Sequence[Commune], period_code: str, count: int = 12) -> list[Row]:
-        """The bank's loans of a quarter."""
+    def loans(
+        self, places: Sequence[Commune], period_code: str, count: int = 12, classes: Classes | None = None
+    ) -> list[Row]:
+        """The bank's loans of a quarter, by programmes open to the borrowers where their `classes` are told."""
         period = Period.parse(period_code)
         chance = self._random("loan", period_code)
         rows: list[Row] = []
         borrowers = sorted((chance.choice(places) for _ in range(count)), key=lambda commune: commune.code)
         for number, commune in enumerate(borrowers, start=1):
-            contracted = period.end - timedelta(days=chance.randrange(1, 900))
+            contracted = period.start - timedelta(days=chance.randrange(1, 900))  # what it owed before is not told
             in_term, overdue, frozen = (
                 Decimal(chance.choice((0, 1, 1)) * chance.randint(1, 400) * 125_000 + 1_000) for _ in range(3)
             )
             months = chance.choice((12, 24, 36, 60))
+            household = f"{commune.code}-{chance.randint(1, 4):05d}"
+            programme = chance.choice(entitled("credit_programme", classes, household, contracted.year))
             rows.append(
                 {
-                    "loan_id": f"66{period.year % 100}{number:08d}",
-                    "credit_programme_code": chance.choice([p["code"] for p in reference("credit_programme")]),
-                    "household_code": f"{commune.code}-{chance.randint(1, 4):05d}",
+                    "loan_id": f"66{period.year % 100}{period_code[-1]}{number:07d}",
+                    "credit_programme_code": programme["code"],
+                    "household_code": household,
                     "borrower_name": " ".join(map(chance.choice, (_SURNAMES, _MIDDLE, _GIVEN))),
                     "borrower_national_id": f"0{self.code}{chance.randint(0, 1)}{chance.randrange(10**7, 10**8)}",
                     "transaction_office": f"PGD {commune.district_name or 'Hội sở tỉnh'}",
@@ -255,7 +304,9 @@ class Province:
                     "term_months": months,
                     "annual_rate": Decimal(chance.choice(("6.6", "3.3", "7.92", "9"))),
                     "funding_source": chance.choice(("central", "local")),
-                    "disbursed_in_period": Decimal(chance.choice((0, 0, 15_000_000, 50_500_000))),
+                    "disbursed_in_period": Decimal(
+                        min(chance.choice((0, 0, 15_000_000, 50_500_000)), int(programme["ceiling_vnd"] or 50_500_000))
+                    ),
                     "repaid_in_period": Decimal(chance.choice((0, 1_250_000, 125_000))),
                     "outstanding_in_term": in_term,
                     "overdue": overdue,
@@ -266,4 +317,14 @@ class Province:
         return rows
 
 
+_MOVEMENTS = {
+    ("poor", "poor"): "stayed",
+    ("near_poor", "near_poor"): "stayed",
+    ("not_poor", "not_poor"): "stayed",
+    ("poor", "near_poor"): "poor_to_near_poor",
+    ("poor", "not_poor"): "escaped_poverty",
+    ("near_poor", "poor"): "near_poor_to_poor",
+    ("near_poor", "not_poor"): "escaped_near_poverty",
+}
+"""What becomes of a household by its class before and now; one that falls into poverty may have been in it before."""
 _PROFILE_FLAGS = ("is_extremely_difficult", "is_poor_commune", "is_programme_135", "is_safe_zone", "has_paved_road")

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from province_maker import Province, Row, standards
+from province_maker import Province, Row, reference, standards
 from report_maker import any_manner, csv_lines, lay_out, records, write_csv, write_json, write_xlsx
 
 from ingestion import pipeline
@@ -27,24 +27,35 @@ Reports = dict[tuple[str, str, str, str], list[Row]]  # rows by sender, period, 
 
 
 def reporters(period: str) -> list[str]:
-    """Three districts, or twelve of the communes that report for themselves."""
-    return list(DISTRICTS) if period < "2025-Q3" and period != "2025" else HOME.senders(period)[:12]
+    """Three districts, or twelve of the communes that report for themselves and took in none of theirs."""
+    if period < "2025-Q3" and period != "2025":
+        return list(DISTRICTS)
+    ours = {place.code for district in DISTRICTS for place in HOME.of(district, "2022")}
+    heirs = {line["new_commune_code"] for line in reference("admin_unit_successor") if line["old_commune_code"] in ours}
+    return [sender for sender in HOME.senders(period) if sender.removeprefix("xa-") not in heirs | ours][:12]
 
 
 def made() -> Reports:
     reports: Reports = {}
+    classes: dict[str, dict[int, str]] = {}
     for year in YEARS:
         for sender in reporters(year):
-            places = HOME.of(sender, year)[:8]
+            places = HOME.of(sender, year)
             reports[sender, year, "commune_profile", ""] = HOME.profiles(places, int(year))
             for standard in standards(int(year)):
-                rows = HOME.households(places, int(year), standard, per_commune=6)
+                last = max(
+                    (int(each) for each in YEARS if each < year and standard in standards(int(each))), default=None
+                )
+                rows = HOME.households(places, int(year), standard, per_commune=4, last_year=last)
                 reports[sender, year, "household_review", standard] = rows
+                for row in rows:  # of a year under two standards, the class under the earlier
+                    classes.setdefault(row["household_code"], {}).setdefault(int(year), row["class_reported"])
     for quarter in QUARTERS:
-        places = [place for sender in reporters(quarter) for place in HOME.of(sender, quarter)[:8]]
-        reports["nhcsxh", quarter, "credit_loan", ""] = HOME.loans(places, quarter, count=40)
+        places = [place for sender in reporters(quarter) for place in HOME.of(sender, quarter)]
+        reports["nhcsxh", quarter, "credit_loan", ""] = HOME.loans(places, quarter, count=40, classes=classes)
         for agency in AGENCIES:
-            reports[agency, quarter, "support_delivery", ""] = HOME.supports(places, quarter, agency, count=20)
+            rows = HOME.supports(places, quarter, agency, count=20, classes=classes)
+            reports[agency, quarter, "support_delivery", ""] = rows
     return reports
 
 
@@ -101,7 +112,7 @@ def test_every_report_is_accepted_whole(query: Query, reports: Reports) -> None:
         " where status_code in ('accepted', 'accepted_with_findings') and held_row_count = 0"
     )
     assert sorted(found) == sorted((*key, len(rows)) for key, rows in reports.items())
-    assert query("select distinct rule from ops.finding") in ([], [("unknown_heading",)])
+    assert query("select rule, message_en from ops.finding where rule <> 'unknown_heading'") == []
 
 
 def test_households_by_commune_year_standard_and_class(query: Query, reports: Reports) -> None:
