@@ -337,7 +337,7 @@ def test_a_sheet_of_thousands_of_columns_costs_by_their_number(tmp_path: Path) -
     known = [column.heading for column in columns("credit_loan")]
 
     def recognised_in(more: int) -> float:
-        rows = [known + [f"Chỉ tiêu bổ sung số {number}" for number in range(more)]]
+        rows: Cells = [known + [f"Chỉ tiêu bổ sung số {number}" for number in range(more)]]
         rows += [
             [row.get(column.name) for column in columns("credit_loan")] + [f"ô {n}" for n in range(more)]
             for row in data
