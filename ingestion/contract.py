@@ -266,7 +266,7 @@ class Contract:
         return {
             standard.code: self.columns_for(standard.code)
             for standard in self.standards
-            if standard.first_year <= period.year <= standard.last_year
+            if standard.holds_in(period.year)
         }
 
     def may_send(self, sender_code: str, period: Period) -> bool:
@@ -316,6 +316,10 @@ class PovertyStandard:
     last_year: int
     law: str
 
+    def holds_in(self, year: int) -> bool:
+        """Whether a review of this year may stand under the standard."""
+        return self.first_year <= year <= self.last_year
+
     def is_named_in(self, text: str) -> bool:
         """Whether a text names the standard: its law, or years of which some are those of its code."""
         first, last = map(int, self.code.split("-"))
@@ -325,7 +329,7 @@ class PovertyStandard:
 
 def poverty_standards(year: int) -> tuple[PovertyStandard, ...]:
     """The poverty standards under which a review of this year may stand: one, or two where one gives way to another."""
-    return tuple(item for item in _deprivations().standards if item.first_year <= year <= item.last_year)
+    return tuple(standard for standard in _deprivations().standards if standard.holds_in(year))
 
 
 # --- from the document to the contract -------------------------------------------------------------------------------
