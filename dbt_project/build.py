@@ -24,6 +24,13 @@ _BUILD_LOCK = 7_102_025  # advisory lock: dbt replaces tables and views, so one 
 Layer = Literal["staging", "intermediate", "marts"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 
+# The folders of models that a layer builds: what is public is built and tested as one.
+_FOLDERS: dict[Layer, tuple[str, ...]] = {
+    "staging": ("staging",),
+    "intermediate": ("intermediate",),
+    "marts": ("marts", "vault", "reports"),
+}
+
 _manifests: dict[str, Any] = {}
 
 
@@ -108,7 +115,8 @@ def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResu
     if layer not in LAYERS:
         raise ValueError(f"no layer {layer!r}; the layers are {', '.join(LAYERS)}")
     # buildable: a test that compares two layers runs with the upper one
-    arguments = ["build", "--select", f"path:models/{layer}", "--indirect-selection", "buildable"]
+    folders = [f"path:models/{folder}" for folder in _FOLDERS[layer]]
+    arguments = ["build", "--select", *folders, "--indirect-selection", "buildable"]
     if not with_unit_tests:
         arguments += ["--exclude-resource-type", "unit_test"]
     with _alone(url):

@@ -1,11 +1,13 @@
-"""Publish: what dbt built in `mart_build` becomes `mart`, in one transaction, or nothing does.
+"""Publish: what dbt built becomes public, in one transaction, or nothing does: `mart_build` is copied to `mart`, and
+`vault_build` to `vault`.
 
 Only rows that differ are touched, so readers keep reading, and views, grants and comments on `mart` survive. A table
-that is new comes into being with its keys; a column that is new is added. Nothing public is ever dropped here.
+that is new comes into being with its keys; a column that is new is added. A view of the build becomes a view of the
+public tables. Nothing public is ever dropped here.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -17,7 +19,7 @@ from ingestion.warehouse import create_engine
 
 _PUBLISH_LOCK = 0x0C417A2  # advisory lock: one publication at a time
 BUILD = "mart_build"
-MART = "mart"
+PUBLIC_SCHEMAS = {BUILD: "mart", "vault_build": "vault"}
 
 # Facts that keep every accepted row of their data set that is not set aside, and the columns whose sums must agree.
 CONSERVED = {
@@ -46,6 +48,28 @@ class TableChange:
     rows_added: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Relation:
+    """A table or view as it was built and as it is public."""
+
+    built_schema: str
+    public_schema: str
+    name: str
+
+    @property
+    def built(self) -> sql.Identifier:
+        return sql.Identifier(self.built_schema, self.name)
+
+    @property
+    def public(self) -> sql.Identifier:
+        return sql.Identifier(self.public_schema, self.name)
+
+    @property
+    def label(self) -> str:
+        """The name in reports of what changed; that of a table of `mart` stands alone."""
+        return self.name if self.built_schema == BUILD else f"{self.public_schema}.{self.name}"
+
+
 def publish(url: str, night_id: str) -> dict[str, TableChange]:
     """Bring `mart` to what `mart_build` holds; gives the change of each table.
 
@@ -57,13 +81,19 @@ def publish(url: str, night_id: str) -> dict[str, TableChange]:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PUBLISH_LOCK)))
             if differences := conservation_differences(connection):
                 raise PublicationRefusedError("; ".join(differences))
-            tables = _tables(connection, BUILD)
-            if not tables:
+            if not _tables(connection, BUILD):
                 raise PublicationRefusedError(f"schema {BUILD} holds no table: nothing was built")
+            tables = [
+                _Relation(built, public, name)
+                for built, public in PUBLIC_SCHEMAS.items()
+                for name in _tables(connection, built)
+            ]
             created = [table for table in tables if _align_structure(connection, table)]
-            changes = {table: _replace_rows(connection, table) for table in tables}
+            changes = {table.label: _replace_rows(connection, table) for table in tables}
             for table in created:
                 _add_foreign_keys(connection, table)
+            for view in _views(connection):
+                _publish_view(connection, view)
             connection.execute(
                 insert(Publication)
                 .values(
@@ -180,35 +210,75 @@ def _columns(connection: sa.Connection, schema: str, table: str) -> dict[str, st
     return {row.attname: row.type for row in rows}
 
 
-def _align_structure(connection: sa.Connection, table: str) -> bool:
-    """Make `mart.<table>` able to hold the build's rows; True if it had to be created."""
-    built, public = sql.Identifier(BUILD, table), sql.Identifier(MART, table)
-    created = not sa.inspect(connection).has_table(table, schema=MART)
+def _align_structure(connection: sa.Connection, table: _Relation) -> bool:
+    """Make the public table able to hold the build's rows; True if it had to be created."""
+    created = not sa.inspect(connection).has_table(table.name, schema=table.public_schema)
     if created:
-        _execute(connection, sql.SQL("create table {} (like {} including all)").format(public, built))
+        _execute(connection, sql.SQL("create table {} (like {} including all)").format(table.public, table.built))
     else:
-        wanted, present = _columns(connection, BUILD, table), _columns(connection, MART, table)
-        for column, column_type in wanted.items():
-            if column not in present:
-                _execute(
-                    connection,
-                    sql.SQL("alter table {} add column {} " + column_type).format(public, sql.Identifier(column)),
-                )
-            elif present[column] != column_type:
-                raise PublicationRefusedError(
-                    f"{MART}.{table}.{column} is {present[column]} and was built as {column_type}: a public column does"
-                    " not change its type unannounced; alter it in a migration"
-                )
-        if removed := present.keys() - wanted.keys():
-            raise PublicationRefusedError(
-                f"{MART}.{table} has columns that are built no more ({', '.join(sorted(removed))}): removing one is a"
-                " breaking change; drop it in a migration"
+        for column, column_type in _new_columns(connection, table).items():
+            _execute(
+                connection,
+                sql.SQL("alter table {} add column {} " + column_type).format(table.public, sql.Identifier(column)),
             )
-    _copy_comments(connection, table)
+    _copy_comments(connection, table, "table")
     return created
 
 
-def _copy_comments(connection: sa.Connection, table: str) -> None:
+def _new_columns(connection: sa.Connection, relation: _Relation) -> dict[str, str]:
+    """Columns of the build that the public relation lacks. Raises PublicationRefusedError where one changed or went."""
+    wanted = _columns(connection, relation.built_schema, relation.name)
+    present = _columns(connection, relation.public_schema, relation.name)
+    name = f"{relation.public_schema}.{relation.name}"
+    for column in wanted.keys() & present.keys():
+        if present[column] != wanted[column]:
+            raise PublicationRefusedError(
+                f"{name}.{column} is {present[column]} and was built as {wanted[column]}: a public column does"
+                " not change its type unannounced; alter it in a migration"
+            )
+    if removed := present.keys() - wanted.keys():
+        raise PublicationRefusedError(
+            f"{name} has columns that are built no more ({', '.join(sorted(removed))}): removing one is a"
+            " breaking change; drop it in a migration"
+        )
+    return {column: column_type for column, column_type in wanted.items() if column not in present}
+
+
+def _views(connection: sa.Connection) -> list[_Relation]:
+    """Views of the build in the order in which they were made: one that rests on another comes after it."""
+    found = connection.execute(
+        sa.text(
+            "select n.nspname, c.relname from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace"
+            " where c.relkind = 'v' and n.nspname = any(:schemas) order by c.oid"
+        ),
+        {"schemas": list(PUBLIC_SCHEMAS)},
+    )
+    return [_Relation(row.nspname, PUBLIC_SCHEMAS[row.nspname], row.relname) for row in found]
+
+
+def _publish_view(connection: sa.Connection, view: _Relation) -> None:
+    """Bring the public view to the build's text; one that says the same is not touched, since readers may hold it."""
+    built, public = _view_text(connection, view.built_schema, view.name), None
+    if sa.inspect(connection).has_table(view.name, schema=view.public_schema):
+        _new_columns(connection, view)
+        public = _view_text(connection, view.public_schema, view.name)
+    if built != public:
+        _execute(connection, sql.SQL("set local search_path = {}").format(sql.Identifier(view.public_schema)))
+        _execute(connection, sql.SQL("create or replace view {} as ").format(view.public) + sql.SQL(built))
+        _execute(connection, sql.SQL("set local search_path to default"))
+    _copy_comments(connection, view, "view")
+
+
+def _view_text(connection: sa.Connection, schema: str, name: str) -> str:
+    """The query of a view, in which relations of its own schema stand without the schema."""
+    _execute(connection, sql.SQL("set local search_path = {}").format(sql.Identifier(schema)))
+    relation = sql.Literal(_compile(connection, sql.Identifier(schema, name)))
+    text = _execute(connection, sql.SQL("select pg_get_viewdef({}::regclass)").format(relation)).scalar_one()
+    _execute(connection, sql.SQL("set local search_path to default"))
+    return str(text)
+
+
+def _copy_comments(connection: sa.Connection, relation: _Relation, kind: Literal["table", "view"]) -> None:
     statement = sa.text(
         "select c.attnum, c.attname, d.description as built, m.description as public from pg_description d"
         " left join pg_attribute c on c.attrelid = d.objoid and c.attnum = d.objsubid and d.objsubid > 0"
@@ -218,53 +288,53 @@ def _copy_comments(connection: sa.Connection, table: str) -> None:
         " where d.objoid = cast(:built as regclass) and d.classoid = 'pg_class'::regclass"
         " and d.description is distinct from m.description"
     )
-    names = {"built": f'{BUILD}."{table}"', "public": f'{MART}."{table}"'}
+    names = {"built": _compile(connection, relation.built), "public": _compile(connection, relation.public)}
     for row in connection.execute(statement, names).all():
         target = (
-            sql.SQL("table {}").format(sql.Identifier(MART, table))
+            sql.SQL(f"{kind} {{}}").format(relation.public)
             if row.attname is None
-            else sql.SQL("column {}").format(sql.Identifier(MART, table, row.attname))
+            else sql.SQL("column {}").format(sql.Identifier(relation.public_schema, relation.name, row.attname))
         )
         _execute(connection, sql.SQL("comment on {} is {}").format(target, sql.Literal(row.built)))
 
 
-def _replace_rows(connection: sa.Connection, table: str) -> TableChange:
-    built, public = sql.Identifier(BUILD, table), sql.Identifier(MART, table)
-    columns = sql.SQL(", ").join(map(sql.Identifier, _columns(connection, BUILD, table)))
-    key = sa.inspect(connection).get_pk_constraint(table, schema=BUILD)["constrained_columns"]
+def _replace_rows(connection: sa.Connection, table: _Relation) -> TableChange:
+    columns = sql.SQL(", ").join(map(sql.Identifier, _columns(connection, table.built_schema, table.name)))
+    key = sa.inspect(connection).get_pk_constraint(table.name, schema=table.built_schema)["constrained_columns"]
     if not key:
-        raise PublicationRefusedError(f"{BUILD}.{table} has no primary key")
-    before = _execute(connection, sql.SQL("select count(*) from {}").format(public)).scalar_one()
-    for name, minuend, subtrahend in (("removed", public, built), ("added", built, public)):
+        raise PublicationRefusedError(f"{table.built_schema}.{table.name} has no primary key")
+    before = _execute(connection, sql.SQL("select count(*) from {}").format(table.public)).scalar_one()
+    removed_rows, added_rows = (sql.Identifier(f"{kind}_{table.name}") for kind in ("removed", "added"))
+    for rows, minuend, subtrahend in (
+        (removed_rows, table.public, table.built),
+        (added_rows, table.built, table.public),
+    ):
         _execute(
             connection,
             sql.SQL("create temporary table {} on commit drop as select {} from {} except select {} from {}").format(
-                sql.Identifier(f"{name}_{table}"), columns, minuend, columns, subtrahend
+                rows, columns, minuend, columns, subtrahend
             ),
         )
     same_key = sql.SQL(" and ").join(sql.SQL("m.{0} = r.{0}").format(sql.Identifier(column)) for column in key)
     removed = _execute(
-        connection,
-        sql.SQL("delete from {} m using {} r where {}").format(public, sql.Identifier(f"removed_{table}"), same_key),
+        connection, sql.SQL("delete from {} m using {} r where {}").format(table.public, removed_rows, same_key)
     ).rowcount
     added = _execute(
         connection,
-        sql.SQL("insert into {} ({}) select {} from {}").format(
-            public, columns, columns, sql.Identifier(f"added_{table}")
-        ),
+        sql.SQL("insert into {} ({}) select {} from {}").format(table.public, columns, columns, added_rows),
     ).rowcount
     return TableChange(before, before - removed + added, removed, added)
 
 
-def _add_foreign_keys(connection: sa.Connection, table: str) -> None:
+def _add_foreign_keys(connection: sa.Connection, table: _Relation) -> None:
     """Foreign keys of the build, between the public tables; checked at commit, since tables change one by one."""
-    for key in sa.inspect(connection).get_foreign_keys(table, schema=BUILD):
+    for key in sa.inspect(connection).get_foreign_keys(table.name, schema=table.built_schema):
         _execute(
             connection,
             sql.SQL("alter table {} add foreign key ({}) references {} ({}) deferrable initially deferred").format(
-                sql.Identifier(MART, table),
+                table.public,
                 sql.SQL(", ").join(map(sql.Identifier, key["constrained_columns"])),
-                sql.Identifier(MART, key["referred_table"]),
+                sql.Identifier(PUBLIC_SCHEMAS[str(key["referred_schema"])], key["referred_table"]),
                 sql.SQL(", ").join(map(sql.Identifier, key["referred_columns"])),
             ),
         )

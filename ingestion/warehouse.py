@@ -20,6 +20,7 @@ SCHEMAS = {
     "intermediate": "Steps between staging and the marts; private",
     "mart_build": "The marts of the night being built; private, published whole into mart",
     "mart": "What BI reads; all of it changes in one transaction, after every test passed",
+    "vault_build": "The vault of the night being built; private, published whole into vault",
     "vault": "Personal data; the only place beside raw",
     "release": "Frozen, versioned snapshots of a period",
 }

@@ -16,7 +16,8 @@ from ingestion.settings import PROJECT_DIR, REFERENCE_DIR
 
 DBT = PROJECT_DIR / "dbt_project"
 MODELS = sorted((DBT / "models").rglob("*.sql"))
-MARTS = [path for path in MODELS if "marts" in path.parts]
+MARTS = [path for path in MODELS if {"marts", "vault"} & set(path.parts)]
+REPORTS = [path for path in MODELS if "reports" in path.parts]
 SEEDS = sorted(REFERENCE_DIR.glob("*.csv"))
 LAYER_OF = {path.stem: path.relative_to(DBT / "models").parts[0] for path in MODELS} | {
     path.stem: "seeds" for path in SEEDS
@@ -25,11 +26,16 @@ MAY_READ = {
     "staging": {"source"},
     "intermediate": {"staging", "intermediate", "seeds"},
     "marts": {"staging", "intermediate", "marts", "seeds"},
+    "vault": {"staging", "intermediate", "marts", "vault"},
+    # a view of the build becomes a view of the public tables, and of nothing else
+    "reports": {"marts", "reports"},
 }
 NAME = {
     "staging": r"stg_(?P<dataset>[a-z_]+)",
     "intermediate": r"int_{folder}__[a-z_]+",
     "marts": r"(dim|fct|bridge)_[a-z_]+",
+    "vault": r"vault_[a-z_]+",
+    "reports": r"rpt_[a-z0-9_]+",
 }
 
 # What a suffix or prefix says about the type, and the other way round.
@@ -86,9 +92,9 @@ def declared(path: Path) -> dict[str, Any]:
 def reads(path: Path) -> set[tuple[str, str]]:
     """What a model reads, as (layer, name)."""
     text = path.read_text(encoding="utf-8")
-    refs = set(re.findall(r"ref\('([a-z_]+)'\)", text))
+    refs = set(re.findall(r"ref\('([a-z0-9_]+)'\)", text))
     # names put together in a loop: all that begin so
-    prefixes = tuple(re.findall(r"ref\('([a-z_]+)' ~", text))
+    prefixes = tuple(re.findall(r"ref\('([a-z0-9_]+)' ~", text))
     refs |= {name for name in LAYER_OF if prefixes and name.startswith(prefixes)}
     sources = {("source", name) for name in re.findall(r"source\('[a-z]+', '([a-z_]+)'\)", text)}
     return {(LAYER_OF[name], name) for name in refs} | sources
@@ -137,12 +143,20 @@ def test_a_mart_declares_its_key_and_every_column(path: Path) -> None:
         assert column["description"], column["name"]
 
 
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
+def test_a_report_describes_every_column(path: Path) -> None:
+    for column in declared(path)["columns"]:
+        assert column["data_type"], column["name"]
+        assert column["description"], column["name"]
+
+
 def test_contracts_are_enforced_on_marts_and_nowhere_switched_off() -> None:
     project = yaml.safe_load((DBT / "dbt_project.yml").read_text(encoding="utf-8"))
-    marts = project["models"]["chungtay"]["marts"]
-    assert marts["+contract"] == {"enforced": True}
-    assert marts["+persist_docs"] == {"relation": True, "columns": True}
-    assert not any("contract" in declared(path).get("config", {}) for path in MARTS)
+    for layer in ("marts", "vault", "reports"):
+        settings = project["models"]["chungtay"][layer]
+        assert settings["+contract"] == {"enforced": True}
+        assert settings["+persist_docs"] == {"relation": True, "columns": True}
+    assert not any("contract" in declared(path).get("config", {}) for path in (*MARTS, *REPORTS))
 
 
 @pytest.mark.parametrize("path", MARTS, ids=lambda path: path.stem)

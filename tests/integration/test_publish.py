@@ -124,6 +124,66 @@ def test_only_what_differs_is_touched_and_views_grants_and_readers_stay(
     )
 
 
+REPORT = """
+create view mart_build.rpt_area as
+    select a.area_name, sum(r.member_count) as member_count
+    from mart_build.dim_area as a inner join mart_build.fct_household_review as r using (area_code) group by 1;
+create view mart_build.all_area as select member_count, {} as rpt_count from mart_build.rpt_area;
+comment on view mart_build.rpt_area is 'One row per area.';
+comment on column mart_build.rpt_area.member_count is 'Members.';
+"""
+
+
+def test_a_view_of_the_build_rests_on_the_public_tables(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str
+) -> None:
+    db.execute(REPORT.format("1"))
+    publish(prepared, "n1")
+    db.execute("update mart_build.fct_household_review set member_count = 100")
+    assert db.execute("select * from mart.rpt_area").fetchall() == [("Xã X", 7)]
+    assert db.execute("select * from mart.all_area").fetchall() == [(7, 1)]
+    assert db.execute(
+        "select obj_description('mart.rpt_area'::regclass), col_description('mart.rpt_area'::regclass, 2)"
+    ).fetchone() == ("One row per area.", "Members.")
+
+
+def test_a_view_that_says_the_same_is_not_in_the_way_of_its_readers(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str
+) -> None:
+    db.execute(REPORT.format("1"))
+    publish(prepared, "n1")
+    with psycopg.connect(prepared) as reader:
+        assert reader.execute("select member_count from mart.rpt_area").fetchone() == (7,)
+        publish(prepared, "n2")  # would hang here
+    db.execute("drop view mart_build.all_area; drop view mart_build.rpt_area")
+    db.execute(REPORT.format("2"))
+    publish(prepared, "n3")
+    assert db.execute("select rpt_count from mart.all_area").fetchone() == (2,)
+    db.execute(
+        "drop view mart_build.all_area; create view mart_build.all_area as select member_count from mart_build.rpt_area"
+    )
+    with pytest.raises(
+        PublicationRefusedError, match=r"mart\.all_area has columns that are built no more \(rpt_count\)"
+    ):
+        publish(prepared, "n4")
+
+
+def test_the_vault_changes_with_the_marts(db: psycopg.Connection[tuple[object, ...]], prepared: str) -> None:
+    db.execute(
+        "drop schema if exists vault, vault_build cascade; create schema vault; create schema vault_build;"
+        "create table vault_build.vault_person (person_key text primary key, full_name text,"
+        " area_code text references mart_build.dim_area);"
+        "insert into vault_build.vault_person values ('k', 'Tên', 'x')"
+    )
+    assert publish(prepared, "n1")["vault.vault_person"].rows_added == 1
+    assert db.execute("select * from vault.vault_person").fetchall() == [("k", "Tên", "x")]
+    assert db.execute(
+        "select confrelid::regclass::text from pg_constraint where conrelid = 'vault.vault_person'::regclass"
+        " and contype = 'f'"
+    ).fetchall() == [("mart.dim_area",)]
+    db.execute("drop schema vault_build cascade; create schema vault_build")
+
+
 @pytest.mark.parametrize(
     ("damage", "named"),
     [

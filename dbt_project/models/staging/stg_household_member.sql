@@ -8,6 +8,7 @@ select
     extract(year from period_end)::integer as review_year,
     household_code,
     person_no,
+    full_name,
     sex as sex_code,
     birth_date,
     relation_to_head as relation_to_head_code,

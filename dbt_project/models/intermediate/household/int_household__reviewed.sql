@@ -76,6 +76,8 @@ select
     place.district_code,
     place.province_code,
     place.reporting_unit_code,
+    review.head_sex_code,
+    review.ethnic_group_code,
     review.is_ethnic_minority,
     review.area_type,
     review.member_count,

@@ -16,6 +16,8 @@ select
     review.class_derived_code,
     review.previous_class_code,
     review.movement_code,
+    review.head_sex_code,
+    review.ethnic_group_code,
     review.is_ethnic_minority,
     review.is_merit_family,
     review.has_social_protection_member,
