@@ -10,8 +10,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from ingestion import pipeline
 from ingestion.local.postgres import Server
-from ingestion.settings import Settings
+from ingestion.settings import PROJECT_DIR, Settings, get_settings
+
+INBOX = PROJECT_DIR / "examples" / "inbox"
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +39,37 @@ def warehouse_url(server: Server) -> Iterator[str]:
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         yield server.url(name)
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def sample_night(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """libpq URL of a warehouse after two nights over `examples/inbox`; the second one changed nothing. Only read it."""
+    name = f"sample_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        url = server.url(name)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CHUNGTAY_HOME", str(tmp_path_factory.mktemp("sample_home")))
+            patch.setenv("CHUNGTAY_WAREHOUSE_URL", url)
+            get_settings.cache_clear()
+            pipeline.run_night("first", str(INBOX))
+            before = _published(url)
+            pipeline.run_night("second", str(INBOX))
+            assert _published(url) == before
+        get_settings.cache_clear()
+        yield url
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def _published(url: str) -> dict[str, object]:
+    """A hash of every published table."""
+    with psycopg.connect(url) as connection:
+        tables = connection.execute(
+            "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('mart', 'vault')"
+        ).fetchall()
+        return {
+            table: connection.execute(
+                f"select md5(string_agg(t::text, '|' order by t::text)) from {table} as t"
+            ).fetchone()
+            for (table,) in tables
+        }

@@ -11,8 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingestion import pipeline
-from ingestion.settings import PROJECT_DIR, get_settings
+from ingestion.settings import PROJECT_DIR
 
 INBOX = PROJECT_DIR / "examples" / "inbox"
 EXPECTED = Path(__file__).parent / "expected"
@@ -21,39 +20,9 @@ Query = Callable[[str], list[Row]]
 
 
 @pytest.fixture(scope="module")
-def night_url(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHUNGTAY_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setenv("CHUNGTAY_WAREHOUSE_URL", warehouse_url)
-        get_settings.cache_clear()
-        pipeline.run_night("first", str(INBOX))
-        with psycopg.connect(warehouse_url) as db:
-            before = {
-                table: db.execute(f"select md5(string_agg(t::text, '|' order by t::text)) from {table} t").fetchone()
-                for table in public_tables(db)
-            }
-        pipeline.run_night("second", str(INBOX))
-        with psycopg.connect(warehouse_url) as db:
-            after = {
-                table: db.execute(f"select md5(string_agg(t::text, '|' order by t::text)) from {table} t").fetchone()
-                for table in public_tables(db)
-            }
-        assert before == after
-    get_settings.cache_clear()
-    return warehouse_url
-
-
-def public_tables(db: psycopg.Connection[Row]) -> list[str]:
-    return [
-        str(name)
-        for (name,) in db.execute("select format('mart.%I', tablename) from pg_tables where schemaname = 'mart'")
-    ]
-
-
-@pytest.fixture(scope="module")
-def query(night_url: str) -> Query:
+def query(sample_night: str) -> Query:
     def run(statement: str) -> list[Row]:
-        with psycopg.connect(night_url) as db:
+        with psycopg.connect(sample_night) as db:
             return db.execute(statement).fetchall()
 
     return run
