@@ -15,7 +15,9 @@ import psycopg
 from dbt.cli.main import dbtRunner
 from psycopg.conninfo import conninfo_to_dict
 
+from ingestion import surrogate
 from ingestion.settings import get_settings
+from ingestion.warehouse import create_engine
 
 PROJECT_DIR = Path(__file__).resolve().parent
 SEEDS_DIR = PROJECT_DIR / "seeds"
@@ -108,7 +110,8 @@ def _build_report_status(url: str) -> None:
 
 
 def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResult:
-    """Builds and tests one layer from the layers below it. Raises BuildError if any node failed.
+    """Builds and tests one layer from the layers below it. Raises BuildError if any node failed, and
+    SurrogateSecretError if the warehouse's keys were made with another secret.
 
     Unit tests prove the code, not the data: they are left to the test suite unless asked for.
     """
@@ -120,7 +123,17 @@ def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResu
     if not with_unit_tests:
         arguments += ["--exclude-resource-type", "unit_test"]
     with _alone(url):
+        _remember_secret(url)
         return BuildResult(layer, _invoke(url, layer, arguments))
+
+
+def _remember_secret(url: str) -> None:
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            surrogate.remember(connection, surrogate.secret(get_settings()))
+    finally:
+        engine.dispose()
 
 
 @contextmanager
@@ -190,8 +203,10 @@ def _places() -> list[str]:
 
 @contextmanager
 def _address(url: str) -> Iterator[str]:
-    """Puts the parts of a libpq URL where profiles.yml finds them, for the time of a run; gives the database's name."""
+    """Puts the parts of a libpq URL where profiles.yml finds them, and the keys of surrogates where libpq does, for the
+    time of a run; gives the database's name."""
     parts = conninfo_to_dict(url)
+    keys = surrogate.session_settings(surrogate.secret(get_settings()))
     wanted = {
         "CHUNGTAY_DBT_HOST": parts.get("host"),
         "CHUNGTAY_DBT_PORT": parts.get("port") or 5432,
@@ -200,6 +215,9 @@ def _address(url: str) -> Iterator[str]:
         "CHUNGTAY_DBT_SSLMODE": parts.get("sslmode") or "prefer",
         # dbt scrubs values of this prefix from its logs; an empty one would be found everywhere
         "DBT_ENV_SECRET_PASSWORD": parts.get("password"),
+        "PGOPTIONS": " ".join(
+            [*filter(None, [os.environ.get("PGOPTIONS")]), *(f"-c {name}={value}" for name, value in keys.items())]
+        ),
     }
     before = {name: os.environ.get(name) for name in wanted}
     _set_environment({name: None if value is None else str(value) for name, value in wanted.items()})

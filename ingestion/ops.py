@@ -21,6 +21,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    func,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -236,6 +238,20 @@ class Publication(Base):
     )
 
     __table_args__ = (UniqueConstraint("night_id"),)
+
+
+class SurrogateSecret(Base):
+    """One row: the secret that the surrogate keys of people are made with, by its fingerprint."""
+
+    __tablename__ = "surrogate_secret"
+
+    is_only_row: Mapped[bool] = mapped_column(Boolean, primary_key=True, server_default=true())
+    fingerprint: Mapped[str] = mapped_column(
+        Text, comment="HMAC of a fixed text under the secret: tells the same secret from another, and nothing else."
+    )
+    remembered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+    __table_args__ = (CheckConstraint("is_only_row", name="only_row"),)
 
 
 for _mapper in Base.registry.mappers:  # the docstring is the table's comment in the database, too

@@ -4,7 +4,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -23,6 +23,10 @@ class Settings(BaseSettings):
         default=None, description="libpq URL of the warehouse; the embedded server when not set."
     )
     province: str | None = Field(default=None, description="Official code of the province served.")
+    surrogate_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of people's surrogate keys; made once in <home>/surrogate_secret when not set.",
+    )
     pg_bin: Path | None = Field(default=None, description="Folder with initdb and pg_ctl; found when not set.")
     max_file_mb: int = Field(default=64, description="Largest file read, in MiB.")
     max_cells: int = Field(default=20_000_000, description="Most cells read from one file.")
@@ -44,7 +48,7 @@ class Settings(BaseSettings):
         self.outbox = (self.outbox or self.home / "outbox").absolute()
 
     def environment(self) -> dict[str, str]:
-        """The environment in which another process has these settings."""
+        """The environment in which another process has these settings; it needs no secret, and gets asterisks."""
         prefix = self.model_config["env_prefix"]
         values = self.model_dump(mode="json", exclude_none=True)
         return {f"{prefix}{name}".upper(): str(value) for name, value in values.items()}

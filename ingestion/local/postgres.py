@@ -76,9 +76,11 @@ def write_private(path: Path, text: str) -> None:
 
 def make_home(home: Path) -> None:
     """Create the state folder, closed to others; root's lets the server's own user walk through, not look in."""
-    if not home.exists():
+    try:
         home.mkdir(parents=True, mode=0o700)
-        home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    except FileExistsError:
+        return
+    home.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def binaries(pg_bin: Path | None = None) -> Path:

@@ -1,21 +1,21 @@
 -- The household of a borrower's national id, in the last year in which it heads one household and no other.
 with head as (
     select distinct
-        head_national_id,
+        head_person_key,
         household_code,
         review_year,
-        max(review_year) over (partition by head_national_id) as last_review_year
+        max(review_year) over (partition by head_person_key) as last_review_year
     from {{ ref('int_household__classified') }}
-    where head_national_id is not null
+    where head_person_key is not null
 ),
 
 household_of_head as (
     select
-        head_national_id,
+        head_person_key,
         min(household_code) as household_code
     from head
     where review_year = last_review_year
-    group by head_national_id
+    group by head_person_key
     having count(distinct household_code) = 1
 ),
 
@@ -24,7 +24,8 @@ with_household as (
         loan.*,
         coalesce(loan.household_code, household_of_head.household_code) as borrower_household_code
     from {{ ref('stg_credit_loan') }} as loan
-    left join household_of_head on loan.borrower_national_id = household_of_head.head_national_id
+    left join household_of_head
+        on {{ keyed_hash('loan.borrower_national_id') }} = household_of_head.head_person_key
 ),
 
 placed as (
@@ -59,8 +60,9 @@ placed as (
         place.province_code,
         place.reporting_unit_code
     from with_household as loan
+    left join {{ ref('int_household__identity') }} as known on loan.borrower_household_code = known.household_code
     left join {{ ref('int_household__version') }} as register
-        on {{ version_in_year('register', 'loan.borrower_household_code', 'loan.period_year') }}
+        on {{ version_in_year('register', 'known.household_id', 'loan.period_year') }}
     left join {{ ref('int_place__resolved') }} as place
         on
             loan.commune_code = place.named_commune_code

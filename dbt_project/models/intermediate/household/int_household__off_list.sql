@@ -10,6 +10,7 @@ with list_of_sender as (
 
 select
     before.household_code,
+    before.household_id,
     before.review_year + 1 as review_year,
     list_of_sender.period_code,
     before.standard_code,
@@ -33,7 +34,7 @@ inner join list_of_sender
         and before.review_year + 1 = list_of_sender.period_year
 left join {{ ref('int_household__classified') }} as this_year
     on
-        before.household_code = this_year.household_code
+        before.household_id = this_year.household_id
         and before.standard_code = this_year.standard_code
         and before.review_year + 1 = this_year.review_year
 where

@@ -21,9 +21,9 @@ with remembered as (
     from {{ ref('int_household__classified') }}
     -- a change is only told within one standard
     window
-        household as (partition by household_code, standard_code order by review_year),
+        household as (partition by household_id, standard_code order by review_year),
         earlier as (
-            partition by household_code, standard_code
+            partition by household_id, standard_code
             order by review_year
             rows between unbounded preceding and 1 preceding
         )
@@ -67,6 +67,7 @@ select
     review.row_number,
     review.sender_code,
     review.household_code,
+    review.household_id,
     review.review_year,
     review.period_code,
     review.period_end_on,

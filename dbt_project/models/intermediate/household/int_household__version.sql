@@ -1,6 +1,7 @@
 -- In a year under two standards the earlier one is in force (2015, 2021): it gives the class of that year.
 with yearly as (
-    select distinct on (household_code, review_year)
+    select distinct on (household_id, review_year)
+        household_id,
         household_code,
         review_year,
         period_end_on,
@@ -15,7 +16,7 @@ with yearly as (
         has_no_labour_capacity,
         class_code
     from {{ ref('int_household__classified') }}
-    order by household_code, review_year, standard_code
+    order by household_id, review_year, standard_code
 ),
 
 compared as (
@@ -23,6 +24,7 @@ compared as (
         *,
         (
             lag(review_year) over household is null
+            or household_code <> lag(household_code) over household
             or commune_code is distinct from lag(commune_code) over household
             or village_name is distinct from lag(village_name) over household
             or ethnic_group_code is distinct from lag(ethnic_group_code) over household
@@ -34,11 +36,12 @@ compared as (
             or class_code is distinct from lag(class_code) over household
         ) as is_changed
     from yearly
-    window household as (partition by household_code order by review_year)
+    window household as (partition by household_id order by review_year)
 )
 
 select
     household_code || '@' || review_year as household_key,
+    household_id,
     household_code,
     commune_code,
     village_name,
@@ -56,4 +59,4 @@ select
     period_end_on as named_on
 from compared
 where is_changed
-window household as (partition by household_code order by review_year)
+window household as (partition by household_id order by review_year)

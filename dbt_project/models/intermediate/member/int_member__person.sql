@@ -87,5 +87,6 @@ select
     member.needs_legal_aid,
     member.is_social_assistance_beneficiary
 from identified as member
+left join {{ ref('int_household__identity') }} as known on member.household_code = known.household_code
 left join {{ ref('int_household__version') }} as register
-    on {{ version_in_year('register', 'member.household_code', 'member.review_year') }}
+    on {{ version_in_year('register', 'known.household_id', 'member.review_year') }}

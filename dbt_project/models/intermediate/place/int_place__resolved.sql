@@ -54,8 +54,9 @@ with named_place as (
         register.named_on,
         support.period_end_on
     from {{ ref('stg_support_delivery') }} as support
+    inner join {{ ref('int_household__identity') }} as known on support.household_code = known.household_code
     inner join {{ ref('int_household__version') }} as register
-        on {{ version_in_year('register', 'support.household_code', 'support.period_year') }}
+        on {{ version_in_year('register', 'known.household_id', 'support.period_year') }}
     union
     -- or, when it is in no register, where its code was given
     select

@@ -9,8 +9,9 @@ with placed as (
         coalesce(registered_place.province_code, code_place.province_code) as province_code,
         coalesce(registered_place.reporting_unit_code, code_place.reporting_unit_code) as reporting_unit_code
     from {{ ref('stg_support_delivery') }} as support
+    left join {{ ref('int_household__identity') }} as known on support.household_code = known.household_code
     left join {{ ref('int_household__version') }} as register
-        on {{ version_in_year('register', 'support.household_code', 'support.period_year') }}
+        on {{ version_in_year('register', 'known.household_id', 'support.period_year') }}
     left join {{ ref('int_place__resolved') }} as registered_place
         on
             register.commune_code = registered_place.named_commune_code

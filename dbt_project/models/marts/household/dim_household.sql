@@ -1,5 +1,6 @@
 select
     household_key,
+    household_id,
     household_code,
     commune_code,
     village_name,

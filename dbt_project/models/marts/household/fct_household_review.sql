@@ -2,6 +2,7 @@ select
     review.household_code,
     review.review_year,
     review.standard_code,
+    review.household_id,
     household.household_key,
     review.period_code,
     review.admin_unit_key,
@@ -30,4 +31,4 @@ select
     review.row_number
 from {{ ref('int_household__reviewed') }} as review
 left join {{ ref('dim_household') }} as household
-    on {{ version_in_year('household', 'review.household_code', 'review.review_year') }}
+    on {{ version_in_year('household', 'review.household_id', 'review.review_year') }}
