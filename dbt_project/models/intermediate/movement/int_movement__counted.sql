@@ -1,83 +1,104 @@
-with household as (
+with summed as (
     select
-        period_code,
-        standard_code,
-        commune_code,
-        previous_class_code,
-        class_code,
-        movement_code,
-        member_count_at_start,
-        member_count,
-        false as is_unexplained
-    from {{ ref('int_household__reviewed') }}
-    union all
-    -- one that this year's list lacks left in a way that nobody tells, unless its row is held
-    select
-        off_list.period_code,
-        off_list.standard_code,
-        off_list.commune_code,
-        off_list.previous_class_code,
-        null,
-        'other',
-        off_list.member_count_at_start,
-        null,
-        not exists (
-            select 1
-            from {{ ref('stg_household_review_held') }} as held_row
-            where
-                off_list.household_code = held_row.household_code
-                and off_list.period_code = held_row.period_code
-                and off_list.standard_code = held_row.standard_code
-        )
-    from {{ ref('int_household__off_list') }} as off_list
-),
-
-weighed as (
-    select
-        household.period_code,
-        household.standard_code,
-        household.commune_code,
-        household.previous_class_code,
-        household.class_code,
-        household.movement_code,
-        household.is_unexplained,
+        movement.period_code,
+        movement.standard_code,
+        movement.commune_code,
         measure.counted_code,
-        measure.at_start,
-        measure.at_end
-    from household
+        {%- for form_code, columns in movement_columns().items() %}
+            {%- for column in columns %}
+                sum(measure.figure) filter (
+                    where movement.form_code = '{{ form_code }}' and movement.column_code = '{{ column }}'
+                ) as {{ form_code }}_{{ column }},
+            {%- endfor %}
+            sum(measure.figure) filter (
+                where
+                movement.form_code = '{{ form_code }}' and movement.column_code = 'start' and movement.is_on_last_list
+            ) as {{ form_code }}_end_before,
+        {%- endfor %}
+        sum(measure.figure) filter (where movement.is_unexplained and movement.column_code = 'start')
+            as unexplained_count
+    from {{ ref('int_movement__household') }} as movement
     cross join lateral (
-        values
-        ('households', 1, 1),
-        ('persons', household.member_count_at_start, household.member_count)
-    ) as measure (counted_code, at_start, at_end)
+        values ('households', 1), ('persons', movement.person_count)
+    ) as measure (counted_code, figure)
+    group by movement.period_code, movement.standard_code, movement.commune_code, measure.counted_code
 ),
 
-summed as (
-    select
+unknown_start as (
+    select distinct
         period_code,
         standard_code,
+        commune_code
+    from {{ ref('int_household__reviewed') }}
+    where previous_class_code is null
+),
+
+commune as (
+    select
+        period_code,
+        review_year,
+        standard_code,
         commune_code,
-        counted_code,
-        sum(at_start) filter (where is_unexplained) as unexplained_count,
-        bool_or(previous_class_code is null) as has_unknown_start,
-        {%- for class_code in ['poor', 'near_poor'] %}
-            sum(at_start) filter (where previous_class_code = '{{ class_code }}') as {{ class_code }}_start,
-            sum(at_start) filter (where previous_class_code = '{{ class_code }}' and movement_code = 'other')
-                as {{ class_code }}_other_decrease,
-            sum(at_end) filter (where movement_code = '{{ class_code }}_relapsed') as {{ class_code }}_relapsed,
-            sum(at_end) filter (where movement_code = '{{ class_code }}_new') as {{ class_code }}_new,
-            sum(at_end) filter (where class_code = '{{ class_code }}' and movement_code = 'other')
-                as {{ class_code }}_other_increase,
-            sum(at_end) filter (where class_code = '{{ class_code }}') as {{ class_code }}_end,
-        {%- endfor %}
-        sum(at_end) filter (where movement_code = 'poor_to_near_poor') as poor_to_near_poor,
-        sum(at_end) filter (where movement_code = 'poor_to_near_poor') as near_poor_from_poor,
-        sum(at_end) filter (where movement_code = 'near_poor_to_poor') as near_poor_to_poor,
-        sum(at_end) filter (where movement_code = 'near_poor_to_poor') as poor_from_near_poor,
-        sum(at_end) filter (where movement_code = 'poor_to_above') as poor_to_above,
-        sum(at_end) filter (where movement_code = 'near_poor_escaped') as near_poor_escaped
-    from weighed
-    group by period_code, standard_code, commune_code, counted_code
+        district_code,
+        province_code,
+        is_known,
+        has_held_row
+    from {{ ref('int_household__by_commune') }}
+    union all
+    -- one whose only households moved away
+    select distinct
+        movement.period_code,
+        movement.review_year,
+        movement.standard_code,
+        movement.commune_code,
+        movement.district_code,
+        movement.province_code,
+        true,
+        false
+    from {{ ref('int_movement__household') }} as movement
+    left join {{ ref('int_household__by_commune') }} as by_commune
+        on
+            movement.period_code = by_commune.period_code
+            and movement.standard_code = by_commune.standard_code
+            and movement.commune_code = by_commune.commune_code
+    where by_commune.commune_code is null
+),
+
+two_level as (
+    select extract(year from min(valid_from))::integer as begins_in_year
+    from {{ ref('int_place__dated_unit') }}
+    where system = 'two_level'
+),
+
+-- The communes of last year that each commune is made of: itself, but where the two-level system begins.
+commune_before as (
+    select
+        commune.review_year,
+        commune.standard_code,
+        commune.commune_code,
+        coalesce(successor.old_commune_code, commune.commune_code) as commune_code_before
+    from commune
+    cross join two_level
+    left join {{ ref('admin_unit_successor') }} as successor
+        on
+            commune.commune_code = successor.new_commune_code
+            and commune.review_year = two_level.begins_in_year
+),
+
+-- Last year's end is known where the list of each of them came.
+known_before as (
+    select
+        commune_before.review_year,
+        commune_before.standard_code,
+        commune_before.commune_code
+    from commune_before
+    left join {{ ref('int_household__by_commune') }} as before
+        on
+            commune_before.commune_code_before = before.commune_code
+            and commune_before.standard_code = before.standard_code
+            and commune_before.review_year = before.review_year + 1
+    group by commune_before.review_year, commune_before.standard_code, commune_before.commune_code
+    having coalesce(bool_and(before.is_known), false) and count(before.commune_code) = count(*)
 )
 
 -- The end of the year is known from the list alone; all else only where the class at the start is known of every
@@ -94,15 +115,17 @@ select
     {%- for form_code, columns in movement_columns().items() %}
         {%- for column in columns %}
             case
-                when
-                    commune.is_known
-                    {%- if column != 'end' %} and summed.has_unknown_start is not true{% endif %}
+                when commune.is_known{% if column != 'end' %} and unknown_start.commune_code is null{% endif %}
                     then coalesce(summed.{{ form_code }}_{{ column }}, 0)
             end as {{ form_code }}_{{ column }},
         {%- endfor %}
+        case
+            when commune.is_known and known_before.commune_code is not null
+                then coalesce(summed.{{ form_code }}_end_before, 0)
+        end as {{ form_code }}_end_before,
     {%- endfor %}
     case when commune.is_known then coalesce(summed.unexplained_count, 0) end as unexplained_count
-from {{ ref('int_household__by_commune') }} as commune
+from commune
 cross join (values ('households'), ('persons')) as measure (counted_code)
 left join summed
     on
@@ -110,3 +133,13 @@ left join summed
         and commune.standard_code = summed.standard_code
         and commune.commune_code = summed.commune_code
         and measure.counted_code = summed.counted_code
+left join unknown_start
+    on
+        commune.period_code = unknown_start.period_code
+        and commune.standard_code = unknown_start.standard_code
+        and commune.commune_code = unknown_start.commune_code
+left join known_before
+    on
+        commune.review_year = known_before.review_year
+        and commune.standard_code = known_before.standard_code
+        and commune.commune_code = known_before.commune_code

@@ -61,6 +61,10 @@ select
         {%- endfor %}
     {%- endfor %}
     counted.unexplained_count,
+    {%- for form_code in movement_columns() %}
+        counted.{{ form_code }}_end_before,
+        counted.{{ form_code }}_start - counted.{{ form_code }}_end_before as start_gap_{{ form_code }},
+    {%- endfor %}
     declared.poor_submission_id,
     declared.poor_sheet_name,
     declared.poor_row_number,
