@@ -404,6 +404,41 @@ def template(
     typer.echo(f"{path}: {known} rows filled in" if known else str(path))
 
 
+@cli.command()
+def forms(
+    period: Annotated[str, typer.Argument(help="The year, e.g. 2023.")],
+    out: Annotated[Path | None, typer.Option(help="The folder; forms-<period> when not set.")] = None,
+    standard: Annotated[str | None, typer.Option(help="Only this poverty standard, e.g. 2021-2025.")] = None,
+    form: Annotated[list[int] | None, typer.Option(help="Only this form, 1 to 13; may be given several times.")] = None,
+    place: Annotated[str | None, typer.Option(help="Only this province, district or commune, by its code.")] = None,
+) -> None:
+    """Write the official forms of a year, as published, in the ministry's layout."""
+    from ingestion.forms import FormsError, write_forms
+    from ingestion.place import names_of
+
+    try:
+        written = write_forms(
+            _url(), period, (out or Path(f"forms-{period}")).absolute(), standard_code=standard, numbers=form or (),
+            place_code=place,
+        )  # fmt: skip
+    except FormsError as error:
+        raise CommandError(str(error)) from error
+    for each in written:
+        for path in each.paths:
+            typer.echo(str(path))
+        what = f"{each.place.name}, {period}, {each.standard_code}"
+        if each.missing:
+            count = each.commune_count + len(each.missing)
+            typer.echo(
+                f"{what}: chỉ có danh sách hộ của {each.commune_count}/{count} xã, chưa có / household lists of"
+                f" {each.commune_count} of {count} communes, missing: {names_of(each.missing)}",
+                err=True,
+            )
+        if each.left_out:
+            numbers = ", ".join(map(str, each.left_out))
+            typer.echo(f"{what}: chuẩn nghèo không có biểu / the standard has no form {numbers}", err=True)
+
+
 # -- how it is shown --
 
 

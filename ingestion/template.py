@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import xlsxwriter
 
+from ingestion.official_forms.layout import REPORTED_FORMS
 from ingestion.ops import Submission
 from ingestion.period import Period
 from ingestion.place import province_of_senders
@@ -18,7 +19,7 @@ from ingestion.settings import Settings
 from ingestion.templating.choices import Choices
 from ingestion.templating.guide import GUIDE_SHEET, write_guide
 from ingestion.templating.list_form import write_list_form
-from ingestion.templating.official_form import OFFICIAL_FORMS, write_official_form
+from ingestion.templating.official_form import write_official_form
 from ingestion.templating.prefill import Row, known_rows
 from ingestion.templating.request import Request, TemplateError, make_request
 from ingestion.templating.styles import Styles
@@ -83,7 +84,7 @@ def _write(file_name: str, request: Request, known: dict[str, list[Row]]) -> Non
     with xlsxwriter.Workbook(file_name, options) as book:
         styles, choices = Styles(book), Choices(book)
         standards = list(request.contract.layouts(request.period))
-        is_official = request.contract.dataset in OFFICIAL_FORMS
+        is_official = request.contract.dataset in REPORTED_FORMS
         for standard_code in standards:
             name = f"Chuẩn {standard_code}" if len(standards) > 1 else "Báo cáo"
             sheet = book.add_worksheet(name)

@@ -37,6 +37,14 @@ class Styles:
         """The row of column numbers."""
         return self.plain(italic=True, align="center", **_BOX)
 
+    def figure(self, *, bold: bool = False) -> Format:
+        """A count of an official form."""
+        return self.plain(**_BOX, num_format="#,##0", bold=bold)
+
+    def rate(self, *, bold: bool = False) -> Format:
+        """A rate of an official form, in percent."""
+        return self.plain(**_BOX, num_format="0.00", bold=bold)
+
     def cell(self, column: Column, value: Any = None, *, example: bool = False, **more: Any) -> Format:
         """A cell of a column: identifiers and codes are text, so that leading zeros stay.
 

@@ -60,6 +60,7 @@ FREE_NAMES = {
     *("dataset", "rows_sent", "rows_held", "days_late"),
     *("sex", "age", "needs_vocational_training", "needs_legal_aid", "result_text", "counted"),
     *("poor_row_number", "near_poor_row_number"),
+    *("declared_population", "gap_population"),
     # commune profile: as sent
     *("population", "labour_force", "trained_labour", "vocationally_trained_labour", "trained_in_year"),
     *("trained_and_employed", "villages_with_hardened_road", "villages_with_electricity"),

@@ -12,24 +12,24 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
 from ingestion.contract import Column, load_contracts
+from ingestion.official_forms.layout import REPORTED_FORMS
 from ingestion.read import Report, read_file
 from ingestion.template import TemplateError, write_template
 from ingestion.templating.list_form import choices_of, example_of, heading_of
-from ingestion.templating.official_form import OFFICIAL_FORMS
 from ingestion.templating.prefill import Row
 from ingestion.templating.request import Request, make_request
 
 PROVINCE = "24"
 SENDERS = {
     **dict.fromkeys(("household_review", "household_member", "commune_profile"), ("huyen-220", "2022")),
-    **dict.fromkeys(OFFICIAL_FORMS, ("huyen-220", "2022")),
+    **dict.fromkeys(REPORTED_FORMS, ("huyen-220", "2022")),
     "support_delivery": ("sxd", "2022-Q3"),
     "credit_loan": ("nhcsxh", "2022-Q3"),
     "programme_finance": ("skhdt", "2022-Q3"),
     "capacity_activity": ("sldtbxh", "2022-S1"),
     "task_progress": ("stp", "2022-S2"),
 }
-LISTS = sorted(set(SENDERS) - set(OFFICIAL_FORMS))
+LISTS = sorted(set(SENDERS) - set(REPORTED_FORMS))
 HEADINGS_AT = 7  # row of the sheet
 
 
@@ -101,10 +101,10 @@ def fill_list(path: Path, request: Request, count: int, standard: str = "") -> l
 
 def fill_form(path: Path, request: Request, figures: Mapping[str, int]) -> None:
     """Type the same figures for every commune and calculate the formulas, as a spreadsheet program does."""
-    form = OFFICIAL_FORMS[request.contract.dataset]
+    form = REPORTED_FORMS[request.contract.dataset]
     book = openpyxl.load_workbook(path)
     sheet = book.worksheets[0]
-    first, step = first_row(sheet), 2 if form.is_movement else 1
+    first, step = first_row(sheet), 2 if form.has_parts_beside else 1
     for number in range(len(request.communes) + 1):
         for row in range(first + number * step, first + (number + 1) * step):
             for name, index in form.columns.items():
@@ -158,7 +158,7 @@ FIGURES: dict[str, dict[str, int]] = {
 }
 
 
-@pytest.mark.parametrize("dataset", OFFICIAL_FORMS)
+@pytest.mark.parametrize("dataset", REPORTED_FORMS)
 @pytest.mark.parametrize(("sender", "period"), [("huyen-220", "2022"), ("xa-07615", "2025")])
 def test_a_filled_official_form_reads_without_a_finding(tmp_path: Path, dataset: str, sender: str, period: str) -> None:
     request = made(tmp_path / "a.xlsx", dataset, sender=sender, period=period)
@@ -167,7 +167,7 @@ def test_a_filled_official_form_reads_without_a_finding(tmp_path: Path, dataset:
     else:
         fill_form(tmp_path / "a.xlsx", request, FIGURES[dataset])
     report = only(read(tmp_path / "a.xlsx", request))
-    is_movement = OFFICIAL_FORMS[dataset].is_movement
+    is_movement = REPORTED_FORMS[dataset].has_parts_beside
     assert report.dataset == dataset
     assert report.row_count == len(request.communes) * (2 if is_movement else 1)
     assert set(report.rows["commune_code"]) == {commune.code for commune in request.communes}
@@ -178,10 +178,10 @@ def test_a_filled_official_form_reads_without_a_finding(tmp_path: Path, dataset:
 
 
 def fill_one_commune(path: Path, request: Request, figures: Mapping[str, int]) -> None:
-    form = OFFICIAL_FORMS[request.contract.dataset]
+    form = REPORTED_FORMS[request.contract.dataset]
     book = openpyxl.load_workbook(path)
     sheet = book.worksheets[0]
-    for row in range(first_row(sheet), first_row(sheet) + (2 if form.is_movement else 1)):
+    for row in range(first_row(sheet), first_row(sheet) + (2 if form.has_parts_beside else 1)):
         for name, index in form.columns.items():
             sheet.cell(row, index + 1, figures[name])
         for index, (part, whole) in form.rates.items():
@@ -190,14 +190,14 @@ def fill_one_commune(path: Path, request: Request, figures: Mapping[str, int]) -
     book.save(path)
 
 
-@pytest.mark.parametrize("dataset", OFFICIAL_FORMS)
+@pytest.mark.parametrize("dataset", REPORTED_FORMS)
 def test_an_official_form_is_laid_out_as_the_ministry_does(tmp_path: Path, dataset: str) -> None:
     request = made(tmp_path / "a.xlsx", dataset)
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
     numbers = [cell.value for cell in sheet[first_row(sheet) - 1]]
     first = first_row(sheet)
     merged = {str(area) for area in sheet.merged_cells.ranges}
-    assert {"A7:A9", "B7:B9"} <= merged
+    assert {"A8:A10", "B8:B10"} <= merged
     assert [sheet.cell(first, 1).value, sheet.cell(first, 2).value] == ["1", "Huyện Sơn Động"]
     if dataset == "review_result":
         assert numbers[4:6] == ["3", "4=3/1*100"]
