@@ -1,5 +1,6 @@
 with review as (
     select
+        review.household_id,
         review.household_code,
         review.review_year,
         review.standard_code,
@@ -40,7 +41,7 @@ with review as (
     from {{ ref('int_household__reviewed') }} as review
     left join {{ ref('int_household__classified') }} as before
         on
-            review.household_code = before.household_code
+            review.household_id = before.household_id
             and review.standard_code = before.standard_code
             and review.review_year = before.review_year + 1
     -- the unit of this year that last year's commune became
@@ -63,15 +64,16 @@ list_of_sender as (
 
 held_row as (
     select distinct
-        household_code,
-        period_code,
-        standard_code
-    from {{ ref('stg_household_review_held') }}
+        known.household_id,
+        held.period_code,
+        held.standard_code
+    from {{ ref('stg_household_review_held') }} as held
+    inner join {{ ref('int_household__identity') }} as known on held.household_code = known.household_code
 ),
 
 other_list as (
     select
-        off_list.household_code,
+        off_list.household_id,
         off_list.review_year,
         off_list.standard_code,
         bool_or(list_row.review_year = off_list.review_year) as is_of_same_year,
@@ -79,13 +81,14 @@ other_list as (
             as is_later
     from {{ ref('int_household__off_list') }} as off_list
     inner join {{ ref('int_household__classified') }} as list_row
-        on off_list.household_code = list_row.household_code
-    group by off_list.household_code, off_list.review_year, off_list.standard_code
+        on off_list.household_id = list_row.household_id
+    group by off_list.household_id, off_list.review_year, off_list.standard_code
 ),
 
 -- Each household as one commune sees it: its class there at the start, what happened, and its class there at the end.
 seen as (
     select
+        household_id,
         household_code,
         review_year,
         standard_code,
@@ -111,6 +114,7 @@ seen as (
     union all
     -- the commune that it moved away from: only a list that came tells who left it
     select
+        review.household_id,
         review.household_code_before,
         review.review_year,
         review.standard_code,
@@ -142,6 +146,7 @@ seen as (
     union all
     -- one that this year's list lacks left in a way that nobody tells, unless its row is held
     select
+        off_list.household_id,
         off_list.household_code,
         off_list.review_year,
         off_list.standard_code,
@@ -157,9 +162,9 @@ seen as (
         off_list.member_count_at_start,
         null,
         true,
-        held_row.household_code is null,
+        held_row.household_id is null,
         case
-            when held_row.household_code is not null then null
+            when held_row.household_id is not null then null
             when other_list.is_of_same_year then 'on_list_of_other_standard'
             when other_list.is_later then 'on_later_list'
             else 'on_no_list'
@@ -171,17 +176,17 @@ seen as (
     from {{ ref('int_household__off_list') }} as off_list
     inner join {{ ref('int_household__classified') }} as before
         on
-            off_list.household_code = before.household_code
+            off_list.household_id = before.household_id
             and off_list.standard_code = before.standard_code
             and off_list.review_year = before.review_year + 1
     left join other_list
         on
-            off_list.household_code = other_list.household_code
+            off_list.household_id = other_list.household_id
             and off_list.review_year = other_list.review_year
             and off_list.standard_code = other_list.standard_code
     left join held_row
         on
-            off_list.household_code = held_row.household_code
+            off_list.household_id = held_row.household_id
             and off_list.period_code = held_row.period_code
             and off_list.standard_code = held_row.standard_code
 ),
@@ -232,6 +237,7 @@ stands_in as (
 )
 
 select
+    household_id,
     household_code,
     review_year,
     standard_code,

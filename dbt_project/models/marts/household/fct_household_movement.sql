@@ -4,6 +4,7 @@ select
     standard_code,
     form_code,
     column_code,
+    household_id,
     period_code,
     commune_code,
     district_code,
