@@ -57,6 +57,7 @@ FREE_NAMES = {
     *("code", "level", "name", "system", "valid_from", "valid_to", "how", "cadence", "year", "area_type"),
     *("admin_unit_level", "person_no", "quantity", "term_months", "registered_to_escape", "row_number"),
     *("numerator", "denominator", "value", "target_low", "target_high"),
+    *("baseline_value", "indicator_value", "distance", "path_from_value", "pace_so_far", "pace_required"),
     *("dataset", "rows_sent", "rows_held", "days_late"),
     *("sex", "age", "needs_vocational_training", "needs_legal_aid", "result_text", "counted"),
     *("poor_row_number", "near_poor_row_number"),
