@@ -17,6 +17,7 @@ with reviewed as (
 listed as (
     select
         member.*,
+        coalesce(known.household_id, member.household_code) as household_id,
         reviewed.admin_unit_key,
         reviewed.commune_code,
         reviewed.district_code,
@@ -28,6 +29,7 @@ listed as (
                 member.submission_id desc
         ) as list_rank
     from {{ ref('stg_household_member') }} as member
+    left join {{ ref('int_household__identity') }} as known on member.household_code = known.household_code
     left join reviewed
         on
             member.household_code = reviewed.household_code
@@ -49,15 +51,71 @@ compared as (
         ) as is_another_person
     from listed
     where list_rank = 1
-    window numbered as (partition by household_code, person_no order by review_year)
+    window numbered as (partition by household_id, person_no order by review_year)
 ),
 
-identified as (
+numbered as (
     select
         *,
         max(case when is_another_person then review_year end) over numbered as first_review_year
     from compared
-    window numbered as (partition by household_code, person_no order by review_year)
+    window numbered as (partition by household_id, person_no order by review_year)
+),
+
+-- A year that lacks the national id has that of the person's other years, if they agree.
+told as (
+    select
+        *,
+        coalesce(
+            national_id,
+            case
+                when min(national_id) over person = max(national_id) over person then min(national_id) over person
+            end
+        ) as told_national_id
+    from numbered
+    window person as (partition by household_id, person_no, first_review_year)
+),
+
+claimed as (
+    select
+        *,
+        count(national_id) over (partition by national_id, review_year) > 1 as has_identity_conflict,
+        min(review_year) over (partition by household_id, person_no, first_review_year, told_national_id)
+            as claimed_from_year
+    from told
+),
+
+-- Two people of one year never bear one national id: it is that of the one who had it first, of nobody if none was.
+ranked as (
+    select
+        *,
+        rank() over claims as claim_rank,
+        count(*) over (
+            partition by told_national_id, review_year, national_id is null, claimed_from_year
+        ) as claim_count
+    from claimed
+    window claims as (
+        partition by told_national_id, review_year
+        order by national_id is null, claimed_from_year
+    )
+),
+
+-- Who once gave way does so in every year.
+identified as (
+    select
+        *,
+        case
+            when told_national_id is not null and bool_and(claim_rank = 1 and claim_count = 1) over claimant
+                then told_national_id
+            else
+                concat_ws(
+                    '/', household_id, person_no, sex_code, extract(year from birth_date), first_review_year
+                )
+        end as identity
+    from ranked
+    window claimant as (
+        partition by household_id, person_no, first_review_year, told_national_id, national_id is null
+    )
 )
 
 select
@@ -65,8 +123,9 @@ select
     member.sheet_name,
     member.row_number,
     member.sender_code,
-    member.household_code || '-' || member.person_no || '@' || member.first_review_year as person_key,
+    {{ keyed_hash('member.identity') }} as person_key,
     member.household_code,
+    member.household_id,
     register.household_key,
     register.class_code,
     member.person_no,
@@ -85,8 +144,8 @@ select
     member.is_working,
     member.needs_vocational_training,
     member.needs_legal_aid,
-    member.is_social_assistance_beneficiary
+    member.is_social_assistance_beneficiary,
+    member.national_id is not null and member.has_identity_conflict as has_identity_conflict
 from identified as member
-left join {{ ref('int_household__identity') }} as known on member.household_code = known.household_code
 left join {{ ref('int_household__version') }} as register
-    on {{ version_in_year('register', 'known.household_id', 'member.review_year') }}
+    on {{ version_in_year('register', 'member.household_id', 'member.review_year') }}
