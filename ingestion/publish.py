@@ -89,7 +89,11 @@ def publish(url: str, night_id: str) -> dict[str, TableChange]:
                 for name in _tables(connection, built)
             ]
             created = [table for table in tables if _align_structure(connection, table)]
-            changes = {table.label: _replace_rows(connection, table) for table in tables}
+            changes = {table.label: _replace_rows(connection, table, is_new=table in created) for table in tables}
+            for table in tables:
+                _add_indexes(connection, table)
+                if changes[table.label].rows_added:
+                    _execute(connection, sql.SQL("analyze {}").format(table.public))
             for table in created:
                 _add_foreign_keys(connection, table)
             for view in _views(connection):
@@ -211,18 +215,32 @@ def _columns(connection: sa.Connection, schema: str, table: str) -> dict[str, st
 
 
 def _align_structure(connection: sa.Connection, table: _Relation) -> bool:
-    """Make the public table able to hold the build's rows; True if it had to be created."""
+    """Make the public table able to hold the build's rows; True if it had to be created, yet without its indexes."""
     created = not sa.inspect(connection).has_table(table.name, schema=table.public_schema)
     if created:
-        _execute(connection, sql.SQL("create table {} (like {} including all)").format(table.public, table.built))
+        _execute(
+            connection,
+            sql.SQL("create table {} (like {} including all excluding indexes)").format(table.public, table.built),
+        )
     else:
         for column, column_type in _new_columns(connection, table).items():
             _execute(
                 connection,
                 sql.SQL("alter table {} add column {} " + column_type).format(table.public, sql.Identifier(column)),
             )
+        _drop_other_primary_key(connection, table)
     _copy_comments(connection, table, "table")
     return created
+
+
+def _drop_other_primary_key(connection: sa.Connection, table: _Relation) -> None:
+    """Where the build has another primary key, as after a column was added to it, the public one makes room for it."""
+    inspector = sa.inspect(connection)
+    built = inspector.get_pk_constraint(table.name, schema=table.built_schema)["constrained_columns"]
+    public = inspector.get_pk_constraint(table.name, schema=table.public_schema)
+    if public["name"] is not None and public["constrained_columns"] != built:
+        statement = sql.SQL("alter table {} drop constraint {}")
+        _execute(connection, statement.format(table.public, sql.Identifier(public["name"])))
 
 
 def _new_columns(connection: sa.Connection, relation: _Relation) -> dict[str, str]:
@@ -298,32 +316,75 @@ def _copy_comments(connection: sa.Connection, relation: _Relation, kind: Literal
         _execute(connection, sql.SQL("comment on {} is {}").format(target, sql.Literal(row.built)))
 
 
-def _replace_rows(connection: sa.Connection, table: _Relation) -> TableChange:
-    columns = sql.SQL(", ").join(map(sql.Identifier, _columns(connection, table.built_schema, table.name)))
+def _replace_rows(connection: sa.Connection, table: _Relation, *, is_new: bool) -> TableChange:
+    names = _columns(connection, table.built_schema, table.name)
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
     key = sa.inspect(connection).get_pk_constraint(table.name, schema=table.built_schema)["constrained_columns"]
     if not key:
         raise PublicationRefusedError(f"{table.built_schema}.{table.name} has no primary key")
+    insert_rows = sql.SQL("insert into {} ({}) select {} from {} as b").format(
+        table.public, columns, sql.SQL(", ").join(sql.Identifier("b", name) for name in names), table.built
+    )
+    if is_new:
+        added = _execute(connection, insert_rows).rowcount
+        return TableChange(0, added, 0, added)
     before = _execute(connection, sql.SQL("select count(*) from {}").format(table.public)).scalar_one()
-    removed_rows, added_rows = (sql.Identifier(f"{kind}_{table.name}") for kind in ("removed", "added"))
-    for rows, minuend, subtrahend in (
-        (removed_rows, table.public, table.built),
-        (added_rows, table.built, table.public),
-    ):
-        _execute(
-            connection,
-            sql.SQL("create temporary table {} on commit drop as select {} from {} except select {} from {}").format(
-                rows, columns, minuend, columns, subtrahend
-            ),
-        )
-    same_key = sql.SQL(" and ").join(sql.SQL("m.{0} = r.{0}").format(sql.Identifier(column)) for column in key)
+    differing = sql.Identifier(f"differing_{table.name}")
+    _execute(
+        connection,
+        sql.SQL(
+            "create temporary table {} on commit drop as"
+            " select {}, m.ctid as public_row, b.ctid is not null as is_built"
+            " from {} as m full join {} as b on {} where row({}) is distinct from row({})"
+        ).format(
+            differing,
+            sql.SQL(", ").join(sql.SQL("coalesce(m.{0}, b.{0}) as {0}").format(sql.Identifier(name)) for name in key),
+            table.public,
+            table.built,
+            _same_key("m", "b", key),
+            sql.SQL(", ").join(sql.Identifier("m", name) for name in names),
+            sql.SQL(", ").join(sql.Identifier("b", name) for name in names),
+        ),
+    )
     removed = _execute(
-        connection, sql.SQL("delete from {} m using {} r where {}").format(table.public, removed_rows, same_key)
+        connection,
+        sql.SQL("delete from {} as m using {} as d where m.ctid = d.public_row").format(table.public, differing),
     ).rowcount
     added = _execute(
         connection,
-        sql.SQL("insert into {} ({}) select {} from {}").format(table.public, columns, columns, added_rows),
+        insert_rows + sql.SQL(" inner join {} as d on d.is_built and {}").format(differing, _same_key("b", "d", key)),
     ).rowcount
     return TableChange(before, before - removed + added, removed, added)
+
+
+def _same_key(left: str, right: str, key: list[str]) -> sql.Composable:
+    return sql.SQL(" and ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(left, name), sql.Identifier(right, name)) for name in key
+    )
+
+
+def _add_indexes(connection: sa.Connection, table: _Relation) -> None:
+    """The primary key and indexes of the build that the public table lacks; with its rows there that is quicker."""
+    statement = sa.text(
+        "select i.indisprimary as is_primary, i.indisunique as is_unique,"
+        " array_agg(a.attname order by k.place) as columns"
+        " from pg_index as i cross join unnest(i.indkey) with ordinality as k (attnum, place)"
+        " inner join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum"
+        " where i.indrelid = cast(:name as regclass) group by i.indexrelid, i.indisprimary, i.indisunique"
+        " order by i.indisprimary desc, columns"
+    )
+    built, public = (
+        connection.execute(statement, {"name": _compile(connection, name)}).all()
+        for name in (table.built, table.public)
+    )
+    for index in built:
+        if index not in public:
+            columns = sql.SQL(", ").join(map(sql.Identifier, index.columns))
+            if index.is_primary:
+                made = sql.SQL("alter table {} add primary key ({})")
+            else:
+                made = sql.SQL("create unique index on {} ({})" if index.is_unique else "create index on {} ({})")
+            _execute(connection, made.format(table.public, columns))
 
 
 def _add_foreign_keys(connection: sa.Connection, table: _Relation) -> None:

@@ -245,6 +245,36 @@ def test_a_new_column_is_added_and_a_removed_or_retyped_one_refused(
         publish(prepared, "n3")
 
 
+def test_a_new_index_and_a_longer_key_reach_a_table_that_is_public(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str
+) -> None:
+    publish(prepared, "n1")
+    db.execute(
+        "alter table mart_build.fct_support add sender_code text not null default 's', drop constraint"
+        " fct_support_pkey, add primary key (sender_code, support_id);"
+        "insert into mart_build.fct_support (support_id, sender_code) values ('a', 's'), ('a', 't');"
+        "insert into staging.stg_support_delivery (row_number) values (1), (2);"
+        "create index on mart_build.fct_household_review (area_code, member_count)"
+    )
+    for night in ("n2", "n3"):
+        publish(prepared, night)
+        assert db.execute("select support_id, sender_code from mart.fct_support order by 2").fetchall() == [
+            ("a", "s"),
+            ("a", "t"),
+        ]
+        assert db.execute(
+            "select split_part(pg_get_indexdef(indexrelid), ' ON mart.', 2) from pg_index where indrelid"
+            " in ('mart.fct_support'::regclass, 'mart.fct_household_review'::regclass) order by 1"
+        ).fetchall() == [
+            ("fct_household_review USING btree (area_code, member_count)",),
+            ("fct_household_review USING btree (household_code)",),
+            ("fct_support USING btree (sender_code, support_id)",),
+        ]
+    db.execute("update mart_build.fct_support set sender_code = 'u' where sender_code = 't'")
+    change = publish(prepared, "n4")["fct_support"]
+    assert (change.rows_before, change.rows_after, change.rows_removed, change.rows_added) == (2, 2, 1, 1)
+
+
 def test_a_kill_in_the_middle_leaves_the_last_publication_whole(
     db: psycopg.Connection[tuple[object, ...]], prepared: str
 ) -> None:
