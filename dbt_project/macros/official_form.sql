@@ -96,3 +96,43 @@ form as (
 {% macro official_form_rate(part, whole) -%}
     trim_scale(100 * {{ part }}::numeric / nullif({{ whole }}, 0))
 {%- endmacro %}
+
+{# CTE `reviewed`: the communes whose household list came, with what every form needs of them. #}
+{% macro reviewed_communes(review_result) -%}
+reviewed as (
+    select
+        period_code,
+        review_year,
+        standard_code,
+        province_code,
+        district_code,
+        commune_code,
+        household_count,
+        population,
+        poor_household_count,
+        near_poor_household_count
+    from {{ review_result }}
+    where poor_household_count is not null
+)
+{%- endmacro %}
+
+{# What identifies a commune of the CTE `reviewed` in the CTE `commune` of a form. #}
+{% macro reviewed_commune_keys() -%}
+    reviewed.period_code,
+        reviewed.standard_code,
+        reviewed.province_code,
+        reviewed.district_code,
+        reviewed.commune_code
+{%- endmacro %}
+
+{# Condition of a join: `figures` are of the commune of the CTE `reviewed`, its year and standard. #}
+{% macro of_reviewed_commune(figures) -%}
+    reviewed.period_code = {{ figures }}.period_code
+            and reviewed.standard_code = {{ figures }}.standard_code
+            and reviewed.commune_code = {{ figures }}.commune_code
+{%- endmacro %}
+
+{# A figure counted from rows: none of the commune is none counted. #}
+{% macro zero_without_rows(figures, figure) -%}
+    case when {{ figures }}.commune_code is null then 0 else {{ figures }}.{{ figure }} end as {{ figure }}
+{%- endmacro %}

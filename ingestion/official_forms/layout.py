@@ -228,6 +228,7 @@ def _causes() -> OfficialForm:
         numbers=("A", "B", *map(str, range(1, 9))),
         parts=(("poor_or_near_poor", ""), ("poor", "Hộ nghèo"), ("near_poor", "Hộ cận nghèo")),
         part_column="class_group_code",
+        legend="Hộ chưa ghi nguyên nhân không tính vào cột nào.",
     )
 
 

@@ -1,0 +1,1 @@
+{{ movement_form('poor', ref('fct_poverty_movement')) }}

@@ -1,0 +1,1 @@
+{{ movement_form('near_poor', ref('fct_poverty_movement')) }}

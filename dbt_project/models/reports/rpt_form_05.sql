@@ -1,0 +1,1 @@
+{{ deprivation_rate_form('poor', ref('rpt_form_04')) }}

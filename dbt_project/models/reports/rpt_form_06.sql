@@ -1,0 +1,4 @@
+{{ deprivation_form(
+    'near_poor', ref('fct_review_result'), ref('fct_household_review'), ref('fct_household_deprivation'),
+    ref('dim_deprivation')
+) }}

@@ -1,0 +1,1 @@
+{{ review_form('poor', ref('fct_review_result'), ref('fct_household_review'), ref('fct_commune_profile')) }}
