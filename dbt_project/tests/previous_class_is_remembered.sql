@@ -10,7 +10,7 @@ select
 from {{ ref('fct_household_review') }} as review
 inner join {{ ref('fct_household_review') }} as before
     on
-        review.household_code = before.household_code
+        review.household_id = before.household_id
         and review.standard_code = before.standard_code
         and review.review_year = before.review_year + 1
 where review.previous_class_code is distinct from before.class_code

@@ -9,6 +9,7 @@ select
     loan_id,
     credit_programme_code,
     household_code,
+    borrower_name,
     borrower_national_id,
     commune_code,
     association as association_code,

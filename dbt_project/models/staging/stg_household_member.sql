@@ -11,6 +11,7 @@ select
     full_name,
     sex as sex_code,
     birth_date,
+    birth_date_precision as birth_date_precision_code,
     relation_to_head as relation_to_head_code,
     ethnic_group as ethnic_group_code,
     national_id,

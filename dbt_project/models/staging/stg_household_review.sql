@@ -11,6 +11,7 @@ select
     head_name,
     head_sex as head_sex_code,
     head_birth_date,
+    head_birth_date_precision as head_birth_date_precision_code,
     head_national_id,
     head_ethnic_group as ethnic_group_code,
     commune_code,
