@@ -81,6 +81,8 @@ FREE_NAMES |= {
     )
     for column in (*own, "start", "other_decrease", "relapsed", "new", "other_increase", "end")
 }
+# the share of a divided commune: of 1, not of 100
+FREE_NAMES.add("share")
 # the start of a year beside the end of the year before
 FREE_NAMES |= {"poor_end_before", "near_poor_end_before", "start_gap_poor", "start_gap_near_poor"}
 
