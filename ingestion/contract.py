@@ -516,7 +516,7 @@ class _Builder:
             self.problem(f"{path}.businessName", "not here: a deprivation's heading comes from the list deprivation")
         if column_type != "flag":
             self.problem(f"{path}.logicalType", "expected boolean, for it is a deprivation")
-        found = {standard: entries[code] for standard, entries in self._lists().items() if code in entries}
+        found = {standard: entries[code] for standard, entries in _deprivations().lists.items() if code in entries}
         if not found:
             self.problem(f"{path}.customProperties.deprivation", f"{code!r} is in no list of deprivations")
             return prop.name, {}, {}
@@ -524,29 +524,11 @@ class _Builder:
         numbers = {standard: number for standard, (number, _) in found.items()}
         return headings[max(headings)], MappingProxyType(headings), MappingProxyType(numbers)
 
-    @lru_cache(maxsize=1)  # noqa: B019 - lives as long as the building of one contract
-    def _lists(self) -> Mapping[str, Mapping[str, tuple[int, str]]]:
-        """Deprivations by standard, also for a standard that takes over the list of another."""
-        known = _deprivations()
-        lists = dict(known.lists)
-        years = {standard.code for standard in known.standards}
-        path = "schema[0].customProperties.deprivationsAsIn"
-        for standard, like in self.table.custom_properties.deprivations_as_in.items():
-            if standard not in years:
-                self.problem(path, f"{standard!r} is no poverty standard")
-            elif standard in known.lists:
-                self.problem(path, f"{standard} has a list of its own in the list deprivation")
-            elif like not in known.lists:
-                self.problem(path, f"{like!r} has no list in the list deprivation")
-            else:
-                lists[standard] = known.lists[like]
-        return lists
-
     def _standards(self, columns: Sequence[Column]) -> tuple[PovertyStandard, ...]:
         declared = {column.deprivation for column in columns if column.deprivation}
         if not declared:
             return ()
-        missing = {code for entries in self._lists().values() for code in entries} - declared
+        missing = {code for entries in _deprivations().lists.values() for code in entries} - declared
         if missing:
             self.problem("schema[0].properties", f"no column for the deprivations {', '.join(sorted(missing))}")
         return _deprivations().standards

@@ -120,7 +120,6 @@ class TableProperties(FormProperties):
 
     one_of: list[list[Name]] = Field(default_factory=list)
     deprivation_group_headings: list[Text] = Field(default_factory=list)
-    deprivations_as_in: dict[Text, Text] = Field(default_factory=dict)
     standard_in_title: bool = False
     layouts: list[FurtherLayout] = Field(default_factory=list)
 

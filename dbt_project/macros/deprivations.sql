@@ -10,6 +10,18 @@
     ]) }}
 {%- endmacro %}
 
+{# The codes of the indicators that the report tells of, yes or no, as an array: empty where it tells of none. #}
+{% macro told_deprivations_of_row() -%}
+    array_remove(
+        array[
+            {%- for code in deprivation_codes() %}
+            case when dep_{{ code }} is not null then '{{ code }}' end{{ ',' if not loop.last }}
+            {%- endfor %}
+        ],
+        null
+    )
+{%- endmacro %}
+
 {#
     The codes of the indicators in which a household is deprived, as an array. Null where the report tells of none of
     them, neither yes nor no: unknown is not the same as not deprived.

@@ -104,6 +104,15 @@ def entitled(name: str, classes: Classes | None, household: str, year: int) -> l
     ]  # fmt: skip
 
 
+def ceiling(programme: str, day: date) -> int:
+    """The highest amount of a loan on a day; of a programme that knows none, that of the largest loan made up here."""
+    for line in reference("credit_ceiling"):
+        first, last = line["valid_from"] or "0001-01-01", line["valid_to"] or "9999-12-31"
+        if line["credit_programme_code"] == programme and first <= day.isoformat() <= last:
+            return int(line["ceiling_vnd"])
+    return 50_500_000
+
+
 _SURNAMES = ("Nông", "Hoàng", "Lý", "Triệu", "Bế", "Đinh", "Y Bhiêu", "H'Lan", "Nguyễn")
 _MIDDLE = ("Văn", "Thị", "Thu", "Mạnh", "Ngọc")
 _GIVEN = ("Hòa", "Thúy", "Sơn", "Nga", "Quý", "Bình", "Liên", "Toàn", "Ủ")
@@ -305,7 +314,7 @@ class Province:
                     "annual_rate": Decimal(chance.choice(("6.6", "3.3", "7.92", "9"))),
                     "funding_source": chance.choice(("central", "local")),
                     "disbursed_in_period": Decimal(
-                        min(chance.choice((0, 0, 15_000_000, 50_500_000)), int(programme["ceiling_vnd"] or 50_500_000))
+                        min(chance.choice((0, 0, 15_000_000, 50_500_000)), ceiling(programme["code"], contracted))
                     ),
                     "repaid_in_period": Decimal(chance.choice((0, 1_250_000, 125_000))),
                     "outstanding_in_term": in_term,

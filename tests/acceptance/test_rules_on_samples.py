@@ -53,6 +53,7 @@ class Reports:
                 row["counts"] = row["in_force"] and (row["submission_id"], row["row_number"]) not in held
         self.policies = {row["code"]: row for row in self.query("select * from reference.support_policy")}
         self.programmes = {row["code"]: row for row in self.query("select * from reference.credit_programme")}
+        self.ceilings = self.query("select * from reference.credit_ceiling")
 
     def query(self, statement: str, kind: Callable[[list[Any]], Any] | None = None) -> list[Any]:
         if kind:
@@ -127,6 +128,8 @@ def sow(connection: psycopg.Connection[Any], chance: random.Random) -> None:
         change("credit_loan", row, outstanding=None)  # held
     for row in some("credit_loan", 40):
         change("credit_loan", row, disbursed_in_period=chance.choice((25_000_000, 25_000_001, 100_000_001)))
+    for row in some("credit_loan", 20):
+        change("credit_loan", row, contracted_on=date(chance.choice((2013, 2014, 2016, 2018)), 5, 1))
     for row in some("programme_finance", 20):
         change("programme_finance", row, disbursed=row["disbursed"] // 4)
 
@@ -356,8 +359,11 @@ def balances_follow_on(reports: Reports) -> Iterator[Place]:
 
 def loans_are_below_the_ceiling(reports: Reports) -> Iterator[Place]:
     for row in reports.rows["credit_loan"]:
-        if row["disbursed_in_period"] > reports.programmes[row["credit_programme_code"]]["ceiling_vnd"]:
-            yield place(row, "disbursed_in_period")
+        for line in reports.ceilings:
+            holds = (line["valid_from"] or date.min) <= row["contracted_on"] <= (line["valid_to"] or date.max)
+            of_programme = line["credit_programme_code"] == row["credit_programme_code"]
+            if of_programme and holds and row["disbursed_in_period"] > line["ceiling_vnd"]:
+                yield place(row, "disbursed_in_period")
 
 
 def loans_are_for_the_class(reports: Reports) -> Iterator[Place]:

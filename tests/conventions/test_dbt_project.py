@@ -68,7 +68,8 @@ FREE_NAMES = {
     *("irrigation_need_ha", "irrigation_met_ha"),
     # of the reference lists: words, not codes
     *("name_vi", "name_en", "aliases", "legal_source", "rule_text", "numerator_text", "denominator_text", "grain_text"),
-    *("unit", "source_datasets", "source_document", "document_number", "form_number", "entitled_class_codes"),
+    *("unit", "source_datasets", "source_document", "source_note", "document_number", "form_number"),
+    "entitled_class_codes",
 }
 
 # The nine columns of the two official forms of movement: as counted, as declared, and the gap between both.

@@ -613,24 +613,6 @@ REFUSED: list[tuple[str, str, Callable[[Document], None], str]] = [
         set_in("logicalType", to="string", column="dep_water"),
         r"\[dep_water\]\.logicalType: expected boolean",
     ),
-    (
-        "household_review",
-        "as in no list",
-        table_custom("deprivationsAsIn", {"2027-2030": "2011-2015"}),
-        "'2011-2015' has no list",
-    ),
-    (
-        "household_review",
-        "as in, own list",
-        table_custom("deprivationsAsIn", {"2021-2025": "2016-2020"}),
-        "a list of its own",
-    ),
-    (
-        "household_review",
-        "as in, no standard",
-        table_custom("deprivationsAsIn", {"2031": "2021-2025"}),
-        "'2031' is no pov",
-    ),
 ]
 
 

@@ -20,6 +20,7 @@ select
     member_count::integer as member_count,
     income_per_capita as income_per_capita_vnd,
     {{ deprivations_of_row() }} as deprivation_codes,
+    {{ told_deprivations_of_row() }} as told_deprivation_codes,
     class_previous as reported_previous_class_code,
     class_reported as class_code,
     movement_reported as reported_movement_code,

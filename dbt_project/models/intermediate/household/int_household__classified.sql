@@ -26,10 +26,15 @@ select
     counted.member_count,
     counted.income_per_capita_vnd,
     counted.deprivation_codes,
+    counted.told_deprivation_codes,
     cardinality(counted.deprivation_codes) as deprivation_count,
     counted.class_code,
-    {{ poverty_class('counted.income_per_capita_vnd', 'cardinality(counted.deprivation_codes)', 'line') }}
-        as class_derived_code,
+    {{ poverty_class(
+        'counted.income_per_capita_vnd',
+        'cardinality(counted.deprivation_codes)',
+        'cardinality(counted.told_deprivation_codes)',
+        'line',
+    ) }} as class_derived_code,
     counted.reported_previous_class_code,
     counted.reported_movement_code,
     counted.cause_codes,

@@ -85,6 +85,7 @@ select
     coalesce(review.remembered_member_count, review.member_count) as member_count_at_start,
     review.income_per_capita_vnd,
     review.deprivation_codes,
+    review.told_deprivation_codes,
     review.deprivation_count,
     review.class_code,
     review.class_derived_code,

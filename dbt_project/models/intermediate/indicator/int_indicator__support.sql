@@ -1,10 +1,7 @@
 with delivered as (
-    select
-        support.*,
-        policy.full_price_vnd
-    from {{ ref('int_support__case') }} as support
-    inner join {{ ref('support_policy') }} as policy on support.policy_code = policy.code
-    where support.status_code = 'delivered'
+    select *
+    from {{ ref('int_support__case') }}
+    where status_code = 'delivered'
 ),
 
 -- A case may stand in several quarters: its place and standing are those of the last one, but what was once

@@ -1,6 +1,7 @@
 with placed as (
     select
         support.*,
+        price.full_price_vnd,
         register.household_key,
         register.class_code,
         coalesce(registered_place.admin_unit_key, code_place.admin_unit_key) as admin_unit_key,
@@ -10,6 +11,10 @@ with placed as (
         coalesce(registered_place.reporting_unit_code, code_place.reporting_unit_code) as reporting_unit_code
     from {{ ref('stg_support_delivery') }} as support
     left join {{ ref('int_household__identity') }} as known on support.household_code = known.household_code
+    left join {{ ref('support_amount') }} as price
+        on
+            support.policy_code = price.policy_code
+            and {{ in_force('price', 'coalesce(support.delivered_on, support.period_end_on)') }}
     left join {{ ref('int_household__version') }} as register
         on {{ version_in_year('register', 'known.household_id', 'support.period_year') }}
     left join {{ ref('int_place__resolved') }} as registered_place

@@ -8,5 +8,8 @@ select
     near_poor_income_vnd,
     average_living_income_vnd,
     min_deprivations as min_deprivation_count,
-    rule as rule_text
+    listed_deprivations as listed_deprivation_count,
+    rule as rule_text,
+    is_verified,
+    source_note
 from {{ ref('poverty_standard') }}
