@@ -38,6 +38,27 @@ list_of_sender as (
     where dataset = 'household_review'
 ),
 
+list_before as (
+    select
+        sender_code,
+        standard_code,
+        period_year + 1 as review_year
+    from list_of_sender
+    union
+    -- a commune that took over from districts goes on where their lists ended
+    select
+        sender.sender_code,
+        list_of_sender.standard_code,
+        sender.first_year
+    from {{ ref('int_place__sender_before') }} as sender
+    inner join list_of_sender
+        on
+            sender.sender_code_before = list_of_sender.sender_code
+            and sender.first_year = list_of_sender.period_year + 1
+    group by sender.sender_code, list_of_sender.standard_code, sender.first_year, sender.sender_before_count
+    having count(*) = sender.sender_before_count
+),
+
 with_previous as (
     select
         remembered.*,
@@ -54,11 +75,11 @@ with_previous as (
         or (not remembered.has_history and coalesce(remembered.reported_movement_code = 'near_poor_relapsed', false))
             as is_near_poor_again
     from remembered
-    left join list_of_sender as list_before
+    left join list_before
         on
             remembered.sender_code = list_before.sender_code
             and remembered.standard_code = list_before.standard_code
-            and remembered.review_year = list_before.period_year + 1
+            and remembered.review_year = list_before.review_year
 )
 
 select
