@@ -1,6 +1,6 @@
 # One command per habit; each sets up what it needs.
 .POSIX:
-.PHONY: help setup demo up down status test lint unit bench format clean
+.PHONY: help setup demo up down status docs test lint unit bench format clean
 .DEFAULT_GOAL := help
 
 BIN = .venv/bin
@@ -25,6 +25,9 @@ down: ## stop what was started
 status: setup ## what came, what is held, what was published, what runs
 	@$(BIN)/chungtay status
 
+docs: setup ## the documentation of the warehouse as one page
+	@$(BIN)/chungtay docs
+
 test: lint ## lint and all tests, on the real engines
 	$(BIN)/python -m pytest tests/unit tests/conventions tests/integration tests/acceptance
 
@@ -32,7 +35,7 @@ lint: setup ## formatting, style, types, SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests examples/answers
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests examples/answers tests/benchmarks/queries
 	$(BIN)/sqlfluff lint --config expectations/sqlfluff.cfg expectations/rules
 
 unit: setup ## the tests that need no engine

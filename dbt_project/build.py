@@ -136,6 +136,20 @@ def _remember_secret(url: str) -> None:
         engine.dispose()
 
 
+def build_docs(url: str) -> Path:
+    """Writes the documentation of the warehouse as one page that needs no server; gives its place. Raises BuildError.
+
+    It tells of every model, column, test, exposure and metric, and what depends on what; never of a value.
+    """
+    with _address(url) as database:
+        arguments = ["docs", "generate", "--static"]
+        done = dbtRunner(manifest=_manifest(database)).invoke([*_common_arguments(), *arguments, *_places()])
+    if not done.success:
+        raise BuildError("docs", [], str(done.exception))
+    page = get_settings().home / "dbt" / "docs.html"
+    return (page.parent / "target" / "static_index.html").replace(page)
+
+
 @contextmanager
 def _alone(url: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """A connection that holds the lock of builds while the block runs."""
@@ -154,17 +168,9 @@ def _seeds_hash() -> str:
 
 
 def _invoke(url: str, layer: str, arguments: list[str]) -> tuple[NodeResult, ...]:
-    """Runs one dbt command on the manifest kept for this database; parses the project the first time."""
+    """Runs one dbt command on the manifest kept for this database."""
     with _address(url) as database:
-        if database not in _manifests:
-            parsed = dbtRunner().invoke([*_common_arguments(), "parse", *_places()])
-            if not parsed.success:
-                raise BuildError(layer, [], f"the project cannot be parsed: {parsed.exception}")
-            _manifests[database] = parsed.result
-        # A copy: dbt writes resolved foreign keys into the manifest that it runs, and cannot read them a second time.
-        done = dbtRunner(manifest=_manifests[database].deepcopy()).invoke(
-            [*_common_arguments(), *arguments, *_places()]
-        )
+        done = dbtRunner(manifest=_manifest(database)).invoke([*_common_arguments(), *arguments, *_places()])
     nodes = tuple(_node_result(result) for result in getattr(done.result, "results", ()))
     if not done.success:
         failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
@@ -172,6 +178,19 @@ def _invoke(url: str, layer: str, arguments: list[str]) -> tuple[NodeResult, ...
     if not nodes:
         raise BuildError(layer, [], "nothing was selected")
     return nodes
+
+
+def _manifest(database: str) -> Any:
+    """The project as parsed for this database.
+
+    A copy: dbt writes resolved foreign keys into the manifest that it runs, and cannot read them a second time.
+    """
+    if database not in _manifests:
+        parsed = dbtRunner().invoke([*_common_arguments(), "parse", *_places()])
+        if not parsed.success:
+            raise BuildError("the project", [], f"it cannot be parsed: {parsed.exception}")
+        _manifests[database] = parsed.result
+    return _manifests[database].deepcopy()
 
 
 def _node_result(result: Any) -> NodeResult:

@@ -439,6 +439,17 @@ def forms(
             typer.echo(f"{what}: chuẩn nghèo không có biểu / the standard has no form {numbers}", err=True)
 
 
+@cli.command()
+def docs() -> None:
+    """Write the documentation of the warehouse as one page: tables, columns, what rests on what, forms, metrics."""
+    from dbt_project.build import BuildError, build_docs
+
+    try:
+        typer.echo(build_docs(_url()).resolve().as_uri())
+    except BuildError as error:
+        raise CommandError(str(error)) from error
+
+
 # -- how it is shown --
 
 
