@@ -1,0 +1,20 @@
+select
+    household_event_key,
+    household_id,
+    household_code,
+    review_year,
+    period_code,
+    event_code,
+    other_household_id,
+    other_household_code,
+    member_count,
+    previous_commune_code,
+    admin_unit_key,
+    commune_code,
+    district_code,
+    province_code,
+    sender_code,
+    submission_id,
+    sheet_name,
+    row_number
+from {{ ref('int_household__event') }}
