@@ -6,7 +6,6 @@ over 24561, 24562 and 24544, 24547 whole. The district 657 reports for 2024, the
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -130,12 +129,10 @@ def test_a_household_keeps_its_code_and_its_history_in_another_commune(query: Qu
 
 
 def test_the_start_of_2025_is_the_end_of_2024_in_the_new_communes(query: Query) -> None:
-    columns = "start, to_near_poor, to_above, other_decrease, from_near_poor, relapsed, new, other_increase, end".split(
-        ", "
-    )
-    poor = ", ".join(f"poor_{column}" for column in columns)
     figures = query(
-        f"select review_year, commune_code, counted, {poor}, poor_end_before, start_gap_poor, unexplained_count"
+        "select review_year, commune_code, counted, poor_start, poor_to_near_poor, poor_to_above, poor_other_decrease,"
+        " poor_from_near_poor, poor_relapsed, poor_new, poor_other_increase, poor_end,"
+        " poor_end_before, start_gap_poor, unexplained_count"
         " from mart_build.fct_poverty_movement where review_year > 2024 order by 1, 2, 3"
     )
     assert figures == [
@@ -242,10 +239,10 @@ def test_a_code_means_a_place_of_its_day(query: Query) -> None:
         ("24", "Tỉnh Bắc Ninh", None, "24", "2025-07-01"),
     ]
     twins = query(
-        "select name, array_agg(code || ' ' || district_code order by code) from mart_build.dim_admin_unit"
+        "select name, string_agg(code || ' ' || district_code, ', ' order by code) from mart_build.dim_admin_unit"
         " where province_code = '04' and level = 'commune' and system = 'three_level'"
-        " and valid_to = '2025-06-30' group by name having count(distinct district_code) > 1 order by 1"
+        " and valid_to = '2025-06-30' group by name having count(distinct district_code) > 1"
     )
-    assert dict(twins)["Xã Hưng Đạo"] == ["01351 043", "01705 040", "01783 052"]
+    assert ("Xã Hưng Đạo", "01351 043, 01705 040, 01783 052") in twins
     assert len(twins) == 6
     assert query("select code from mart_build.dim_admin_unit where level = 'district' and valid_to is null") == []
