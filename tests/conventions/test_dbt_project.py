@@ -72,6 +72,10 @@ FREE_NAMES = {
     "entitled_class_codes",
 }
 
+# Both sides of a candidate of identity, and why it is one.
+FREE_NAMES |= {f"{side}_{column}" for side in ("first", "second") for column in ("dataset", "person_no", "row_number")}
+FREE_NAMES |= {"reason_vi", "reason_en"}
+
 # The nine columns of the two official forms of movement: as counted, as declared, and the gap between both.
 FREE_NAMES |= {
     f"{kind}{form}_{column}"
