@@ -51,6 +51,7 @@ TYPE_OF_SUFFIX = {
     "_vnd": {"numeric"},
     "_rate": {"numeric"},
     "_year": {"integer"},
+    "_rank": {"bigint"},
 }
 FREE_NAMES = {
     # named by the public contract of the warehouse
@@ -58,6 +59,7 @@ FREE_NAMES = {
     *("admin_unit_level", "person_no", "quantity", "term_months", "registered_to_escape", "row_number"),
     *("numerator", "denominator", "value", "target_low", "target_high"),
     *("baseline_value", "indicator_value", "distance", "path_from_value", "pace_so_far", "pace_required"),
+    *("poor_rate_reduction", "rank_sum", "due_text"),
     *("dataset", "rows_sent", "rows_held", "days_late"),
     *("sex", "age", "needs_vocational_training", "needs_legal_aid", "result_text", "counted"),
     *("poor_row_number", "near_poor_row_number"),

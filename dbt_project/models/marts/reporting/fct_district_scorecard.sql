@@ -1,0 +1,189 @@
+with unit as (
+    select distinct
+        report.sender_code,
+        report.admin_unit_code,
+        period.year,
+        period.period_code,
+        period.end_date
+    from {{ ref('fct_report') }} as report
+    inner join {{ ref('dim_period') }} as period
+        on
+            left(report.period_code, 4) = period.period_code
+            and report.is_expected
+    where report.admin_unit_code is not null
+),
+
+-- A year is compared with the one before under the standard that both count by: 2021 under the one of 2016-2020.
+standard_of_year as (
+    select distinct
+        period.year,
+        standard.standard_code
+    from {{ ref('dim_period') }} as period
+    inner join {{ ref('dim_poverty_standard') }} as standard
+        on
+            standard.valid_from_year < period.year
+            and standard.valid_to_year >= period.year
+    where period.cadence = 'A'
+),
+
+placed as (
+    select
+        unit.*,
+        place.admin_unit_key,
+        place.level as admin_unit_level,
+        place.province_code,
+        place.valid_from <= make_date(unit.year - 1, 12, 31) as was_there_before,
+        standard_of_year.standard_code
+    from unit
+    inner join {{ ref('dim_admin_unit') }} as place
+        on
+            unit.admin_unit_code = place.code
+            and unit.end_date between place.valid_from and coalesce(place.valid_to, 'infinity')
+            and unit.sender_code = case place.level when 'district' then 'huyen-' else 'xa-' end || place.code
+    left join standard_of_year on unit.year = standard_of_year.year
+),
+
+figure as (
+    select *
+    from {{ ref('fct_indicator') }}
+    where admin_unit_level <> 'province' and is_publishable
+),
+
+-- Every case counts in one group of policies.
+entitlement as (
+    select
+        period_code,
+        admin_unit_level,
+        admin_unit_code,
+        sum(numerator) as served_count,
+        sum(denominator) as entitled_count
+    from {{ ref('fct_indicator') }}
+    where indicator_code = 'entitlement_coverage' and admin_unit_level <> 'province'
+    group by period_code, admin_unit_level, admin_unit_code
+    having bool_and(is_publishable)
+),
+
+sent as (
+    select
+        sender_code,
+        left(period_code, 4) as period_code,
+        sum(greatest(revision_count - 1, 0)) as resent_count
+    from {{ ref('fct_report') }}
+    where is_expected
+    group by sender_code, left(period_code, 4)
+),
+
+part as (
+    select
+        placed.*,
+        before.value as previous_poor_household_rate,
+        now.value as poor_household_rate,
+        before.value - now.value as poor_rate_reduction,
+        entitlement.served_count,
+        entitlement.entitled_count,
+        100 * entitlement.served_count / nullif(entitlement.entitled_count, 0) as entitlement_coverage_rate,
+        completeness.numerator as accepted_report_count,
+        completeness.denominator as expected_report_count,
+        timeliness.numerator as on_time_report_count,
+        completeness.value as completeness_rate,
+        timeliness.value as timeliness_rate,
+        sent.resent_count
+    from placed
+    left join figure as now
+        on
+            placed.period_code = now.period_code
+            and placed.admin_unit_level = now.admin_unit_level
+            and placed.admin_unit_code = now.admin_unit_code
+            and placed.standard_code = now.standard_code
+            and now.indicator_code = 'poor_household_rate'
+            and now.breakdown_code = ''
+    left join figure as before
+        on
+            placed.was_there_before
+            and (placed.year - 1)::text = before.period_code
+            and placed.admin_unit_level = before.admin_unit_level
+            and placed.admin_unit_code = before.admin_unit_code
+            and placed.standard_code = before.standard_code
+            and before.indicator_code = 'poor_household_rate'
+            and before.breakdown_code = ''
+    left join entitlement
+        on
+            placed.period_code = entitlement.period_code
+            and placed.admin_unit_level = entitlement.admin_unit_level
+            and placed.admin_unit_code = entitlement.admin_unit_code
+    left join figure as completeness
+        on
+            placed.period_code = completeness.period_code
+            and placed.admin_unit_level = completeness.admin_unit_level
+            and placed.admin_unit_code = completeness.admin_unit_code
+            and completeness.indicator_code = 'reporting_completeness'
+            and completeness.breakdown_code = ''
+    left join figure as timeliness
+        on
+            placed.period_code = timeliness.period_code
+            and placed.admin_unit_level = timeliness.admin_unit_level
+            and placed.admin_unit_code = timeliness.admin_unit_code
+            and timeliness.indicator_code = 'reporting_timeliness'
+            and timeliness.breakdown_code = ''
+    left join sent
+        on
+            placed.sender_code = sent.sender_code
+            and placed.period_code = sent.period_code
+),
+
+-- Equal figures share the better rank; who lacks the figure has none and takes none from the others.
+ranked as (
+    select
+        *,
+        {%- for name, figure, order in [
+            ('reduction', 'poor_rate_reduction', 'poor_rate_reduction desc'),
+            ('coverage', 'entitlement_coverage_rate', 'entitlement_coverage_rate desc'),
+            ('discipline', 'completeness_rate', 'completeness_rate desc, timeliness_rate desc, resent_count asc'),
+        ] %}
+        case when {{ figure }} is not null then
+            rank() over (
+                partition by year, province_code, admin_unit_level, {{ figure }} is null order by {{ order }}
+            )
+        end as {{ name }}_rank{{ ',' if not loop.last }}
+        {%- endfor %}
+    from part
+),
+
+summed as (
+    select
+        *,
+        reduction_rank + coverage_rank + discipline_rank as rank_sum
+    from ranked
+)
+
+select
+    sender_code,
+    period_code,
+    year,
+    admin_unit_key,
+    admin_unit_code,
+    admin_unit_level,
+    province_code,
+    standard_code,
+    previous_poor_household_rate,
+    poor_household_rate,
+    poor_rate_reduction,
+    reduction_rank,
+    entitled_count,
+    served_count,
+    entitlement_coverage_rate,
+    coverage_rank,
+    expected_report_count::bigint as expected_report_count,
+    accepted_report_count::bigint as accepted_report_count,
+    on_time_report_count::bigint as on_time_report_count,
+    completeness_rate,
+    timeliness_rate,
+    resent_count,
+    discipline_rank,
+    rank_sum,
+    case when rank_sum is not null then
+        rank() over (partition by year, province_code, admin_unit_level, rank_sum is null order by rank_sum)
+    end as total_rank,
+    count(rank_sum) over (partition by year, province_code, admin_unit_level) as ranked_unit_count,
+    count(*) over (partition by year, province_code, admin_unit_level) as unit_count
+from summed
