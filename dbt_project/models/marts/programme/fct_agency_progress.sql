@@ -143,11 +143,15 @@ select
     task_counted.task_count,
     task_counted.reported_task_count,
     task_counted.reported_task_count = task_counted.task_count as is_complete,
-    {%- for column in ['not_started', 'in_progress', 'finished', 'delayed', 'overdue'] %}
-    case when task_counted.reported_task_count > 0 then task_counted.{{ column }}_count end as {{ column }}_count,
-    {%- endfor %}
-    case when task_counted.reported_task_count = task_counted.task_count then round(task_counted.completion_rate, 2) end
-        as completion_rate,
+    case when task_counted.reported_task_count > 0 then task_counted.not_started_count end as not_started_count,
+    case when task_counted.reported_task_count > 0 then task_counted.in_progress_count end as in_progress_count,
+    case when task_counted.reported_task_count > 0 then task_counted.finished_count end as finished_count,
+    case when task_counted.reported_task_count > 0 then task_counted.delayed_count end as delayed_count,
+    case when task_counted.reported_task_count > 0 then task_counted.overdue_count end as overdue_count,
+    case
+        when task_counted.reported_task_count = task_counted.task_count
+            then trim_scale(round(task_counted.completion_rate, 2))
+    end as completion_rate,
     report_counted.expected_report_count,
     report_counted.accepted_report_count,
     report_counted.on_time_report_count,

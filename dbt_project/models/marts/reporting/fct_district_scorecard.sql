@@ -3,14 +3,11 @@ with unit as (
         report.sender_code,
         report.admin_unit_code,
         period.year,
-        period.period_code,
-        period.end_date
+        period.year::text as period_code,
+        make_date(period.year, 12, 31) as end_date
     from {{ ref('fct_report') }} as report
-    inner join {{ ref('dim_period') }} as period
-        on
-            left(report.period_code, 4) = period.period_code
-            and report.is_expected
-    where report.admin_unit_code is not null
+    inner join {{ ref('dim_period') }} as period on report.period_code = period.period_code
+    where report.is_expected and report.admin_unit_code is not null
 ),
 
 -- A year is compared with the one before under the standard that both count by: 2021 under the one of 2016-2020.
@@ -21,8 +18,8 @@ standard_of_year as (
     from {{ ref('dim_period') }} as period
     inner join {{ ref('dim_poverty_standard') }} as standard
         on
-            standard.valid_from_year < period.year
-            and standard.valid_to_year >= period.year
+            period.year > standard.valid_from_year
+            and period.year <= standard.valid_to_year
     where period.cadence = 'A'
 ),
 
@@ -47,6 +44,32 @@ figure as (
     select *
     from {{ ref('fct_indicator') }}
     where admin_unit_level <> 'province' and is_publishable
+),
+
+-- Communes of the two-level system are compared with what they were made of, as far as that is no estimate.
+poor_rate_before as (
+    select
+        period_code,
+        standard_code,
+        admin_unit_level,
+        admin_unit_code,
+        value
+    from figure
+    where indicator_code = 'poor_household_rate' and breakdown_code = '' and admin_unit_level = 'district'
+    union all
+    select
+        period_code,
+        standard_code,
+        admin_unit_level,
+        admin_unit_code,
+        value
+    from {{ ref('fct_indicator_new_unit') }}
+    where
+        indicator_code = 'poor_household_rate'
+        and breakdown_code = ''
+        and admin_unit_level = 'commune'
+        and is_publishable
+        and not is_estimate
 ),
 
 -- Every case counts in one group of policies.
@@ -81,7 +104,7 @@ part as (
         before.value - now.value as poor_rate_reduction,
         entitlement.served_count,
         entitlement.entitled_count,
-        100 * entitlement.served_count / nullif(entitlement.entitled_count, 0) as entitlement_coverage_rate,
+        trim_scale(100 * entitlement.served_count / nullif(entitlement.entitled_count, 0)) as entitlement_coverage_rate,
         completeness.numerator as accepted_report_count,
         completeness.denominator as expected_report_count,
         timeliness.numerator as on_time_report_count,
@@ -97,15 +120,13 @@ part as (
             and placed.standard_code = now.standard_code
             and now.indicator_code = 'poor_household_rate'
             and now.breakdown_code = ''
-    left join figure as before
+    left join poor_rate_before as before
         on
-            placed.was_there_before
+            (placed.admin_unit_level = 'commune' or placed.was_there_before)
             and (placed.year - 1)::text = before.period_code
             and placed.admin_unit_level = before.admin_unit_level
             and placed.admin_unit_code = before.admin_unit_code
             and placed.standard_code = before.standard_code
-            and before.indicator_code = 'poor_household_rate'
-            and before.breakdown_code = ''
     left join entitlement
         on
             placed.period_code = entitlement.period_code
@@ -135,17 +156,27 @@ part as (
 ranked as (
     select
         *,
-        {%- for name, figure, order in [
-            ('reduction', 'poor_rate_reduction', 'poor_rate_reduction desc'),
-            ('coverage', 'entitlement_coverage_rate', 'entitlement_coverage_rate desc'),
-            ('discipline', 'completeness_rate', 'completeness_rate desc, timeliness_rate desc, resent_count asc'),
-        ] %}
-        case when {{ figure }} is not null then
-            rank() over (
-                partition by year, province_code, admin_unit_level, {{ figure }} is null order by {{ order }}
-            )
-        end as {{ name }}_rank{{ ',' if not loop.last }}
-        {%- endfor %}
+        case
+            when poor_rate_reduction is not null
+                then rank() over (
+                    partition by year, province_code, admin_unit_level
+                    order by poor_rate_reduction desc nulls last
+                )
+        end as reduction_rank,
+        case
+            when entitlement_coverage_rate is not null
+                then rank() over (
+                    partition by year, province_code, admin_unit_level
+                    order by entitlement_coverage_rate desc nulls last
+                )
+        end as coverage_rank,
+        case
+            when completeness_rate is not null
+                then rank() over (
+                    partition by year, province_code, admin_unit_level
+                    order by completeness_rate desc nulls last, timeliness_rate desc, resent_count asc
+                )
+        end as discipline_rank
     from part
 ),
 
@@ -181,8 +212,9 @@ select
     resent_count,
     discipline_rank,
     rank_sum,
-    case when rank_sum is not null then
-        rank() over (partition by year, province_code, admin_unit_level, rank_sum is null order by rank_sum)
+    case
+        when rank_sum is not null
+            then rank() over (partition by year, province_code, admin_unit_level order by rank_sum asc nulls last)
     end as total_rank,
     count(rank_sum) over (partition by year, province_code, admin_unit_level) as ranked_unit_count,
     count(*) over (partition by year, province_code, admin_unit_level) as unit_count
