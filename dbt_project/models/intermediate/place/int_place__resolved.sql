@@ -1,46 +1,22 @@
+{% set named_in = [
+    ref('int_household__classified'),
+    ref('stg_household_review_held'),
+    ref('stg_commune_profile'),
+    ref('stg_credit_loan'),
+    ref('stg_capacity_activity'),
+    ref('stg_poor_movement'),
+    ref('stg_near_poor_movement'),
+] -%}
+
 with named_place as (
-    select
-        commune_code,
-        period_end_on as named_on,
-        period_end_on as placed_on
-    from {{ ref('int_household__classified') }}
-    union
-    select
-        commune_code,
-        period_end_on as named_on,
-        period_end_on as placed_on
-    from {{ ref('stg_household_review_held') }}
-    union
-    select
-        commune_code,
-        period_end_on as named_on,
-        period_end_on as placed_on
-    from {{ ref('stg_commune_profile') }}
-    union
-    select
-        commune_code,
-        period_end_on as named_on,
-        period_end_on as placed_on
-    from {{ ref('stg_credit_loan') }}
-    union
-    select
-        commune_code,
-        period_end_on as named_on,
-        period_end_on as placed_on
-    from {{ ref('stg_capacity_activity') }}
-    union
-    select
-        commune_code,
-        period_end_on as named_on,
-        period_end_on as placed_on
-    from {{ ref('stg_poor_movement') }}
-    union
-    select
-        commune_code,
-        period_end_on as named_on,
-        period_end_on as placed_on
-    from {{ ref('stg_near_poor_movement') }}
-    union
+    {%- for report in named_in %}
+        select
+            commune_code,
+            period_end_on as named_on,
+            period_end_on as placed_on
+        from {{ report }}
+        union
+    {%- endfor %}
     -- a household that left the lists is looked for a year later
     select
         commune_code,

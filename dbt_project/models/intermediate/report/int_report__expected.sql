@@ -16,15 +16,25 @@ asked as (
     inner join year_in_use on calendar.report_year = year_in_use.report_year
 ),
 
--- Units that a report names though our dates of them differ.
+two_level as (
+    select min(valid_from) as begins_on
+    from {{ ref('int_place__dated_unit') }}
+    where system = 'two_level'
+),
+
+-- Units that a report of the year names though our dates of them differ; no district after the districts ended.
 named_unit as (
     select distinct
-        extract(year from placed_on)::integer as report_year,
-        province_code,
-        reporting_unit_code as unit_code,
-        reporting_sender_code as sender_code
-    from {{ ref('int_place__resolved') }}
-    where placed_on = make_date(extract(year from placed_on)::integer, 12, 31)
+        extract(year from place.placed_on)::integer as report_year,
+        place.province_code,
+        place.reporting_unit_code as unit_code,
+        place.reporting_sender_code as sender_code
+    from {{ ref('int_place__resolved') }} as place
+    cross join two_level
+    where
+        place.named_on = place.placed_on
+        and place.placed_on = make_date(extract(year from place.placed_on)::integer, 12, 31)
+        and (place.district_code is null) = (place.placed_on >= two_level.begins_on)
 ),
 
 unit_dataset as (
