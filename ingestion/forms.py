@@ -148,7 +148,7 @@ def _published(
     if place_code is None:
         return [(standard, _unit(province, period)) for standard, province in sorted(wanted)]
     view = _view(1)
-    found = connection.scalars(
+    found: Sequence[str] = connection.scalars(
         sa.select(view.c.standard_code).distinct().where(view.c.period_code == period.code, _is_in(view, place_code))
     ).all()
     places = [(standard, _unit(place_code, period)) for standard in found if standard_code in (None, standard)]

@@ -1,7 +1,7 @@
 {# Forms 4 and 6: the households of a class, and how many of them lack what each number of the standard's list means. #}
 {% macro deprivation_form(class_code, review_result, household_review, household_deprivation, deprivation) -%}
 {%- set figures = [class_code ~ '_household_count', 'deprivation_count'] -%}
-{%- for number in deprivation_numbers() -%}{%- do figures.append('deprivation_' ~ number ~ '_count') -%}{%- endfor -%}
+{%- for number in range(1, 13) -%}{%- do figures.append('deprivation_%02d_count' % number) -%}{%- endfor -%}
 with {{ reviewed_communes(review_result) }},
 
 household as (
@@ -32,9 +32,9 @@ numbered as (
         deprived.period_code,
         deprived.standard_code,
         deprived.commune_code,
-        {%- for number in deprivation_numbers() %}
-            coalesce(sum(deprived.household_count) filter (where deprivation.form_number = {{ number | int }}), 0)
-                as deprivation_{{ number }}_count,
+        {%- for number in range(1, 13) %}
+            coalesce(sum(deprived.household_count) filter (where deprivation.form_number = {{ number }}), 0)
+                as {{ 'deprivation_%02d_count' % number }},
         {%- endfor %}
         sum(deprived.household_count) as deprivation_count
     from deprived
@@ -58,11 +58,11 @@ commune as (
         {{ reviewed_commune_keys() }},
         reviewed.{{ class_code }}_household_count,
         -- known if told of every household, and only what the standard's list has
-        {%- for number in deprivation_numbers() %}
+        {%- for number in range(1, 13) %}
             case
-                when coalesce(household.untold_count, 0) = 0 and {{ number | int }} <= list_of_standard.last_number
-                    then coalesce(numbered.deprivation_{{ number }}_count, 0)
-            end as deprivation_{{ number }}_count,
+                when coalesce(household.untold_count, 0) = 0 and {{ number }} <= list_of_standard.last_number
+                    then coalesce(numbered.{{ 'deprivation_%02d_count' % number }}, 0)
+            end as {{ 'deprivation_%02d_count' % number }},
         {%- endfor %}
         case
             when coalesce(household.untold_count, 0) = 0 and list_of_standard.last_number is not null
@@ -83,19 +83,14 @@ select
 from form
 {%- endmacro %}
 
-{# The columns of forms 4 to 7, as their names say them. #}
-{% macro deprivation_numbers() -%}
-    {{ return(['01', '02', '03', '04', '05', '06', '07', '08', '09', '10', '11', '12']) }}
-{%- endmacro %}
-
 {# Forms 5 and 7: the share of each column of form 4 or 6 in all households of the class. #}
 {% macro deprivation_rate_form(class_code, counts) -%}
 select
     {{ official_form_keys() }},
     {{ class_code }}_household_count,
-    {%- for number in deprivation_numbers() %}
-        {{ official_form_rate('deprivation_' ~ number ~ '_count', class_code ~ '_household_count') }}
-            as deprivation_{{ number }}_rate,
+    {%- for number in range(1, 13) %}
+        {{ official_form_rate('deprivation_%02d_count' % number, class_code ~ '_household_count') }}
+            as {{ 'deprivation_%02d_rate' % number }},
     {%- endfor %}
     commune_count
 from {{ counts }}

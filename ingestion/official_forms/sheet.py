@@ -12,6 +12,7 @@ from ingestion.templating.styles import Styles
 
 _HEADINGS_AT = 7
 _HEADING_HEIGHTS = (34, 64, 64)
+_LEGEND_HEIGHT = 34
 _A4 = 9
 _DAY = "…………, ngày …… tháng …… năm"
 
@@ -85,7 +86,8 @@ def draw_place(
 def draw_foot(sheet: Worksheet, styles: Styles, form: OfficialForm, row: int, year: int) -> None:
     """What explains the columns, and where it is signed, from `row` on."""
     if form.legend:
-        sheet.write_string(row, 1, form.legend, styles.plain(italic=True))
+        sheet.merge_range(row, 0, row, form.width - 1, form.legend, styles.plain(italic=True, text_wrap=True))
+        sheet.set_row(row, _LEGEND_HEIGHT)
         row += 2
     centred, bold = styles.plain(align="center", italic=True), styles.plain(align="center", bold=True)
     right = form.width - 1

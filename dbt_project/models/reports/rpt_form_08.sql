@@ -17,19 +17,18 @@ household as (
         review.period_code,
         review.standard_code,
         review.commune_code,
-        measure.counted
         {%- for class_code in ['poor', 'near_poor'] %}
-            {%- set of_class = "review.class_code = '" ~ class_code ~ "'" %},
-            {{ sum_if_all_known('measure.weight', of_class) }} as {{ class_code }}_count
-            {%- for name, condition in told.items() %},
+            {%- set of_class = "review.class_code = '" ~ class_code ~ "'" %}
+            {{ sum_if_all_known('measure.weight', of_class) }} as {{ class_code }}_count,
+            {%- for name, condition in told.items() %}
                 {{ sum_if_all_known('(' ~ condition ~ ')::integer * measure.weight', of_class) }}
-                    as {{ name }}_{{ class_code }}_count
+                    as {{ name }}_{{ class_code }}_count,
             {%- endfor %}
         {%- endfor %}
+        measure.counted
     from {{ ref('fct_household_review') }} as review
-    cross join lateral (
-        values ('households', 1), ('persons', review.member_count)
-    ) as measure (counted, weight)
+    cross join
+        lateral (values ('households', 1), ('persons', review.member_count)) as measure (counted, weight)
     where review.class_code in ('poor', 'near_poor')
     group by review.period_code, review.standard_code, review.commune_code, measure.counted
 ),
@@ -37,10 +36,10 @@ household as (
 commune as (
     select
         {{ reviewed_commune_keys() }},
-        row_of_place.counted
-        {%- for figure in figures %},
-            {{ zero_without_rows('household', figure) }}
+        {%- for figure in figures %}
+            {{ zero_without_rows('household', figure) }},
         {%- endfor %}
+        row_of_place.counted
     from reviewed
     cross join (values ('households'), ('persons')) as row_of_place (counted)
     left join household

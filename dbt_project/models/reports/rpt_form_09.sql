@@ -32,43 +32,44 @@ household as (
     select
         period_code,
         standard_code,
-        commune_code
-        {%- for class_code in ['poor', 'near_poor'] %}
-            {%- set of_class = "class_code = '" ~ class_code ~ "'" %},
-            bool_and(ethnic_group_code is not null) filter (where {{ of_class }}) is not false
-                as is_{{ class_code }}_group_known,
-            sum(household_count) filter (where {{ of_class }}) as {{ class_code }}_household_count,
-            sum(household_count) filter (where {{ of_class }} and not is_ethnic_minority)
-                as kinh_{{ class_code }}_household_count,
-            sum(household_count) filter (where {{ of_class }} and is_ethnic_minority)
-                as ethnic_minority_{{ class_code }}_household_count
-            {%- for name, code in groups.items() %},
-                sum(household_count) filter (where {{ of_class }} and ethnic_group_code = '{{ code }}')
-                    as {{ name }}_{{ class_code }}_household_count
-            {%- endfor %},
-            sum(household_count) filter (
-                where
-                {{ of_class }}
-                and is_ethnic_minority
-                and ethnic_group_code not in ('{{ groups.values() | join("', '") }}')
-            ) as other_{{ class_code }}_household_count
+        commune_code,
+    {%- for class_code in ['poor', 'near_poor'] %}
+        {%- set of_class = "class_code = '" ~ class_code ~ "'" %}
+        bool_and(ethnic_group_code is not null) filter (where {{ of_class }}) is not false
+            as is_{{ class_code }}_group_known,
+        sum(household_count) filter (where {{ of_class }} and not is_ethnic_minority)
+            as kinh_{{ class_code }}_household_count,
+        sum(household_count) filter (where {{ of_class }} and is_ethnic_minority)
+            as ethnic_minority_{{ class_code }}_household_count,
+        {%- for name, code in groups.items() %}
+            sum(household_count) filter (where {{ of_class }} and ethnic_group_code = '{{ code }}')
+                as {{ name }}_{{ class_code }}_household_count,
         {%- endfor %}
+        sum(household_count) filter (
+            where
+            {{ of_class }}
+            and is_ethnic_minority
+            and ethnic_group_code <> all(string_to_array('{{ groups.values() | join(' ') }}', ' '))
+        ) as other_{{ class_code }}_household_count
+        {{- ',' if not loop.last }}
+    {%- endfor %}
     from by_group
     group by period_code, standard_code, commune_code
 ),
 
 commune as (
     select
-        {{ reviewed_commune_keys() }}
-        {%- for class_code in ['poor', 'near_poor'] %},
-            reviewed.{{ class_code }}_household_count
-            {%- for name in ['kinh', 'ethnic_minority'] + groups.keys() | list + ['other'] %},
+        {{ reviewed_commune_keys() }},
+        {%- for class_code in ['poor', 'near_poor'] %}
+            {%- for name in ['kinh', 'ethnic_minority'] + groups.keys() | list + ['other'] %}
                 case
                     when household.is_{{ class_code }}_group_known is not false
                         then coalesce(household.{{ name }}_{{ class_code }}_household_count, 0)
-                end as {{ name }}_{{ class_code }}_household_count
+                end as {{ name }}_{{ class_code }}_household_count,
             {%- endfor %}
         {%- endfor %}
+        reviewed.poor_household_count,
+        reviewed.near_poor_household_count
     from reviewed
     left join household on {{ of_reviewed_commune('household') }}
 ),

@@ -12,12 +12,13 @@ by_cause as (
         cause.standard_code,
         cause.commune_code,
         class_group.code as class_group_code,
-        count(distinct cause.household_code) as told_household_count
-        {%- for cause in causes %},
-            count(*) filter (where cause.cause_code = '{{ cause }}') as {{ cause }}_household_count
+        {%- for cause in causes %}
+            count(*) filter (where cause.cause_code = '{{ cause }}') as {{ cause }}_household_count,
         {%- endfor %}
+        count(distinct cause.household_code) as told_household_count
     from {{ ref('fct_household_cause') }} as cause
-    cross join lateral (values (cause.class_code), ('poor_or_near_poor')) as class_group (code)
+    cross join
+        lateral (values (cause.class_code), ('poor_or_near_poor')) as class_group (code)
     where cause.class_code in ('poor', 'near_poor')
     group by cause.period_code, cause.standard_code, cause.commune_code, class_group.code
 ),
@@ -26,17 +27,18 @@ commune as (
     select
         {{ reviewed_commune_keys() }},
         class_group.code as class_group_code,
-        class_group.household_count - coalesce(by_cause.told_household_count, 0) as untold_household_count
-        {%- for cause in causes %},
-            coalesce(by_cause.{{ cause }}_household_count, 0) as {{ cause }}_household_count
+        {%- for cause in causes %}
+            coalesce(by_cause.{{ cause }}_household_count, 0) as {{ cause }}_household_count,
         {%- endfor %}
+        class_group.household_count - coalesce(by_cause.told_household_count, 0) as untold_household_count
     from reviewed
-    cross join lateral (
-        values
-        ('poor_or_near_poor', reviewed.poor_household_count + reviewed.near_poor_household_count),
-        ('poor', reviewed.poor_household_count),
-        ('near_poor', reviewed.near_poor_household_count)
-    ) as class_group (code, household_count)
+    cross join
+        lateral (
+            values
+            ('poor_or_near_poor', reviewed.poor_household_count + reviewed.near_poor_household_count),
+            ('poor', reviewed.poor_household_count),
+            ('near_poor', reviewed.near_poor_household_count)
+        ) as class_group (code, household_count)
     left join by_cause
         on
             {{ of_reviewed_commune('by_cause') }}

@@ -15,13 +15,13 @@ child as (
     select
         review.period_code,
         review.standard_code,
-        review.commune_code
         {%- for class_code in ['poor', 'near_poor'] %}
-            {%- for name, condition in conditions.items() %},
+            {%- for name, condition in conditions.items() %}
                 {{ sum_if_all_known('(' ~ condition ~ ')::integer', "review.class_code = '" ~ class_code ~ "'") }}
-                    as {{ class_code }}_{{ name }}
+                    as {{ class_code }}_{{ name }},
             {%- endfor %}
         {%- endfor %}
+        review.commune_code
     from {{ ref('fct_household_review') }} as review
     -- a household of which no member is listed makes its commune unknown
     left join {{ ref('fct_household_member') }} as member
@@ -35,10 +35,10 @@ child as (
 
 commune as (
     select
-        {{ reviewed_commune_keys() }}
-        {%- for figure in figures %},
-            {{ zero_without_rows('child', figure) }}
+        {%- for figure in figures %}
+            {{ zero_without_rows('child', figure) }},
         {%- endfor %}
+        {{ reviewed_commune_keys() }}
     from reviewed
     left join child on {{ of_reviewed_commune('child') }}
 ),
