@@ -30,7 +30,7 @@ LAYERS: tuple[Layer, ...] = get_args(Layer)
 _FOLDERS: dict[Layer, tuple[str, ...]] = {
     "staging": ("staging",),
     "intermediate": ("intermediate",),
-    "marts": ("marts", "vault", "reports"),
+    "marts": ("marts", "indicators", "vault", "reports"),
 }
 
 _manifests: dict[str, Any] = {}

@@ -185,6 +185,78 @@ def test_what_a_quarter_disbursed_adds_up_to_the_year(query: Query) -> None:
     assert [year for year in years if year[2] != year[3] or not year[4]] == []
 
 
+def test_every_figure_is_the_sum_of_the_rows_behind_it(query: Query) -> None:
+    """All of them, at every level; nothing of the sample night is unknown."""
+    key = "indicator_code, period_code, standard_code, admin_unit_level, admin_unit_code, breakdown_code"
+    [(figures, without_rows, without_figure, different)] = query(
+        f"""
+        with behind as (
+            select {key}, sum(numerator) as numerator, sum(denominator) as denominator, true as is_there
+            from mart.rpt_indicator_source group by {key}
+        )
+        select
+            count(*), count(*) filter (where b.is_there is null), count(*) filter (where f.value is null and
+            f.coverage_rate is null), count(*) filter (where f.numerator is distinct from b.numerator
+            or f.denominator is distinct from b.denominator)
+        from mart.fct_indicator f full join behind b using ({key})
+        """
+    )
+    assert isinstance(figures, int)
+    assert figures > 20_000
+    assert (without_rows, without_figure, different) == (0, 0, 0)
+
+
+def test_every_row_behind_a_figure_stands_in_a_file(query: Query) -> None:
+    """A row of a sheet; or, for a list or a report as a whole, the report."""
+    datasets = query("select distinct dataset from mart.rpt_indicator_source where row_number is not null")
+    assert len(datasets) == 7
+    raw = " union all ".join(f"select submission_id, sheet_name, row_number from raw.{name}" for (name,) in datasets)
+    assert query(
+        "select count(*) from mart.rpt_indicator_source s where row_number is not null and not exists ("
+        f"select from ({raw}) r"
+        " where (r.submission_id, r.sheet_name, r.row_number) = (s.submission_id, s.sheet_name, s.row_number))"
+    ) == [(0,)]
+    assert query(
+        "select distinct (numerator, denominator) from mart.rpt_indicator_source where row_number is null"
+        " and indicator_code not like 'reporting%' and file_name is not null"
+    ) == [("(0,)",), ("(0,0)",)]
+    assert query(
+        "select count(*) from mart.rpt_indicator_source s left join ops.submission o using (submission_id, file_name)"
+        " where s.submission_id is not null and o.submission_id is null"
+    ) == [(0,)]
+
+
+def test_parts_of_the_households_add_up_to_the_whole(query: Query) -> None:
+    """And are told: the lists of the samples name group, sex and area of every head."""
+    parts = query(
+        """
+        select
+            f.breakdown_kind_code, count(distinct f.breakdown_code) > 1,
+            bool_and(f.breakdown_code not like 'unknown%')
+        from mart.fct_indicator f where f.indicator_code = 'poor_household_count' and f.breakdown_code <> ''
+        group by 1 order by 1
+        """
+    )
+    assert parts == [("area_type", True, True), ("ethnic_group", True, True), ("head_sex", True, True)]
+    assert (
+        query(
+            """
+        with part as (
+            select indicator_code, period_code, admin_unit_level, admin_unit_code, breakdown_kind_code,
+                sum(numerator) as numerator, sum(denominator) as denominator, bool_and(is_publishable) as publishable
+            from mart.fct_indicator where breakdown_kind_code in ('ethnic_group', 'head_sex', 'area_type')
+            group by 1, 2, 3, 4, 5
+        )
+        select * from part join mart.fct_indicator f using (indicator_code, period_code, admin_unit_level,
+            admin_unit_code)
+        where f.breakdown_code = '' and (part.numerator is distinct from f.numerator
+            or part.denominator is distinct from f.denominator or part.publishable <> f.is_publishable)
+        """
+        )
+        == []
+    )
+
+
 def test_every_fact_leads_back_to_a_row_of_a_sheet(query: Query) -> None:
     for fact, dataset in (
         ("fct_household_review", "household_review"),

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from ingestion.contract import load_contracts
-from ingestion.publish import CONSERVED
 from ingestion.settings import PROJECT_DIR, REFERENCE_DIR
 
 DBT = PROJECT_DIR / "dbt_project"
@@ -25,17 +24,22 @@ LAYER_OF = {path.stem: path.relative_to(DBT / "models").parts[0] for path in MOD
 MAY_READ = {
     "staging": {"source"},
     "intermediate": {"staging", "intermediate", "seeds"},
-    "marts": {"staging", "intermediate", "marts", "seeds"},
+    "marts": {"staging", "intermediate", "marts", "indicators", "seeds"},
+    # sums over the public facts: between the marts that they read and the ones that read them
+    "indicators": {"intermediate", "marts", "indicators", "seeds"},
     "vault": {"staging", "intermediate", "marts", "vault"},
     # a view of the build becomes a view of the public tables, and of nothing else
-    "reports": {"marts", "reports"},
+    "reports": {"marts", "reports", "indicators"},
 }
+# Selects that are part of what reads them, of a table and of a public view alike: they read public tables alone.
+INDICATOR_ROWS = [path for path in MODELS if path.parent.name == "rows"]
 NAME = {
     "staging": r"stg_(?P<dataset>[a-z_]+)",
     "intermediate": r"int_{folder}__[a-z_]+",
     "marts": r"(dim|fct|bridge)_[a-z_]+",
     "vault": r"vault_[a-z_]+",
     "reports": r"rpt_[a-z0-9_]+",
+    "indicators": r"ind_[a-z_]+",
 }
 
 # What a suffix or prefix says about the type, and the other way round.
@@ -60,7 +64,7 @@ FREE_NAMES = {
     *("numerator", "denominator", "value", "target_low", "target_high"),
     *("baseline_value", "indicator_value", "distance", "path_from_value", "pace_so_far", "pace_required"),
     *("poor_rate_reduction", "rank_sum", "due_text"),
-    *("dataset", "rows_sent", "rows_held", "days_late"),
+    *("dataset", "revision", "sha256", "rows_sent", "rows_held", "days_late"),
     *("sex", "age", "needs_vocational_training", "needs_legal_aid", "result_text", "counted"),
     *("poor_row_number", "near_poor_row_number"),
     *("declared_population", "gap_population"),
@@ -234,15 +238,17 @@ def test_every_data_set_has_its_staging_model() -> None:
     assert set(load_contracts()) <= staged
 
 
-def test_every_indicator_that_the_facts_can_give_is_computed() -> None:
-    """A code that is misspelt, forgotten or no longer in the list would leave no row and no error."""
-    facts = {dataset for dataset, _ in CONSERVED.values()} | {"submission ledger"}
-    possible = {row["code"] for row in rows("indicator") if set(row["source_datasets"].split("; ")) <= facts}
-    known = {row["code"] for row in rows("indicator")}
-    families = [path for path in MODELS if path.stem.startswith("int_indicator__")]
-    quoted = {code for path in families for code in re.findall(r"'([a-z_]+)'", path.read_text(encoding="utf-8"))}
-    assert possible
-    assert quoted & known == possible
+def test_every_indicator_has_its_select_and_every_select_its_indicator() -> None:
+    """A code that is misspelt or forgotten on one side would leave no figure and no error."""
+    texts = [path.read_text(encoding="utf-8") for path in INDICATOR_ROWS]
+    selected = {code for text in texts for code in re.findall(r"select\s+'([a-z_]+)'", text)}
+    assert selected == {row["code"] for row in rows("indicator")}
+
+
+@pytest.mark.parametrize("path", [*INDICATOR_ROWS, *REPORTS], ids=lambda path: path.stem)
+def test_what_becomes_a_public_view_reads_public_tables_alone(path: Path) -> None:
+    rows_of_indicators = {path.stem for path in INDICATOR_ROWS}
+    assert {name for layer, name in reads(path) if layer not in {"marts", "reports"}} <= rows_of_indicators
 
 
 def test_the_calendar_asks_for_every_data_set_as_its_contract_says() -> None:

@@ -257,6 +257,38 @@ def test_building_again_gives_the_same(query: Query, province: str) -> None:
     assert contents() == before
 
 
+def test_the_rows_behind_a_figure_add_up_to_it_or_tell_why_it_is_not_known(query: Query) -> None:
+    """Held rows, missing profiles and layouts, two standards and two systems of places among them."""
+    key = "indicator_code, period_code, standard_code, admin_unit_level, admin_unit_code, breakdown_code"
+    found = query(
+        f"""
+        with behind as (
+            select {key}, sum(numerator) as numerator, sum(denominator) as denominator,
+                bool_or(numerator is null or denominator_text is not null and denominator is null) as has_unknown
+            from mart_build.rpt_indicator_source join mart_build.dim_indicator using (indicator_code) group by {key}
+        )
+        select f.numerator is null as is_unknown, count(*), count(*) filter (where case
+            when f.numerator is not null then (f.numerator, f.denominator) is distinct from (b.numerator, b.denominator)
+            else b.has_unknown is false end)
+        from mart_build.fct_indicator f full join behind b using ({key}) group by 1 order by 1
+        """
+    )
+    assert [different for _, _, different in found] == [0, 0]
+    assert all(figures > 20 for _, figures, _ in found)
+
+
+def test_what_a_sum_leaves_out_is_told(query: Query) -> None:
+    """Of 2022 one district sent no profile; of 2023 every row of a commune is held."""
+    assert query(
+        "select period_code, admin_unit_code, reason_code from mart_build.fct_indicator_left_out"
+        " where indicator_code = 'poor_household_rate' and period_code in ('2022', '2023') order by 1, 2"
+    ) == [("2022", "07813", "missing_report"), ("2023", "07615", "missing_report"), ("2023", "07616", "missing_report")]
+    assert query(
+        "select admin_unit_level, admin_unit_code, reason_code from mart_build.fct_indicator_left_out"
+        " where indicator_code = 'poor_household_count' and period_code = '2023'"
+    ) == [("commune", "07615", "unknown")]
+
+
 def test_a_year_under_two_standards_has_both_figures(query: Query) -> None:
     found = query(
         "select standard_code, numerator from mart_build.fct_indicator where indicator_code = 'poor_household_count'"

@@ -1,5 +1,6 @@
 with list_of_sender as (
-    select distinct
+    select
+        submission_id,
         sender_code,
         standard_code,
         period_code,
@@ -19,7 +20,10 @@ select
     place.commune_code,
     place.district_code,
     place.province_code,
-    place.reporting_unit_code
+    place.reporting_unit_code,
+    -- the list that misses it
+    list_of_sender.sender_code,
+    list_of_sender.submission_id
 from {{ ref('int_household__classified') }} as before
 inner join {{ ref('int_place__resolved') }} as place
     on

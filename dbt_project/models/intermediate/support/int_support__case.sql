@@ -29,6 +29,16 @@ with placed as (
             and left(support.household_code, 5) = code_place.named_commune_code
             and support.period_end_on = code_place.named_on
             and support.period_end_on = code_place.placed_on
+),
+
+-- A case may stand in several quarters of a year: it is counted once, by the last one.
+of_year as (
+    select
+        *,
+        period_end_on = max(period_end_on) over cases as is_last_of_year,
+        bool_or(status_code = 'delivered') over cases as is_delivered_in_year
+    from placed
+    window cases as (partition by sender_code, support_id, period_year)
 )
 
-{{ with_province_of_report('placed') }}
+{{ with_province_of_report('of_year') }}

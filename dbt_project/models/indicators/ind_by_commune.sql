@@ -1,0 +1,48 @@
+with summed as (
+    select
+        indicator_code,
+        period_code,
+        standard_code,
+        breakdown_kind_code,
+        breakdown_code,
+        commune_code,
+        district_code,
+        province_code,
+        bool_and(is_final) as is_final,
+        -- one part that is not known leaves the sum unknown
+        case when count(*) = count(numerator) then sum(numerator) end as numerator,
+        case when count(*) = count(denominator) then sum(denominator) end as denominator
+    from {{ ref('ind_row') }}
+    group by
+        indicator_code,
+        period_code,
+        standard_code,
+        breakdown_kind_code,
+        breakdown_code,
+        commune_code,
+        district_code,
+        province_code
+)
+
+select
+    summed.indicator_code,
+    summed.period_code,
+    left(summed.period_code, 4)::integer as period_year,
+    summed.standard_code,
+    summed.breakdown_kind_code,
+    summed.breakdown_code,
+    case
+        when summed.breakdown_kind_code in ('policy', 'policy_group', 'project') then summed.breakdown_code
+        else coalesce(indicator.support_code, '')
+    end as support_code,
+    summed.commune_code,
+    summed.district_code,
+    summed.province_code,
+    coalesce(summed.district_code, summed.commune_code) as reporting_unit_code,
+    summed.is_final,
+    -- a figure that lacks what it is measured against is not known
+    case when indicator.denominator is null or summed.denominator is not null then summed.numerator end as numerator,
+    case when indicator.denominator is not null and summed.numerator is not null then summed.denominator end
+        as denominator
+from summed
+inner join {{ ref('indicator') }} as indicator on summed.indicator_code = indicator.code
