@@ -43,6 +43,11 @@ reason (kind_code, reason_vi, reason_en) as (
         'The head headed another household before; not enough to call it one household under a new code'
     ),
     (
+        'same_people',
+        'Người của một hộ không còn trong danh sách có mặt ở một hộ mới; có thể là một hộ đổi mã',
+        'The people of a household that is gone are found in a new one; it may be one household under a new code'
+    ),
+    (
         'changed_head_id',
         'Cùng hộ, cùng tên chủ hộ nhưng số định danh khác năm trước',
         'The same household and name of the head, another national id than before'

@@ -166,69 +166,22 @@ left_list as (
     order by household_id, review_year, standard_code
 ),
 
-person_year as (
-    select
-        household_id,
-        review_year,
-        lag(household_id) over (partition by person_key order by review_year) as previous_household_id
-    from {{ ref('int_member__person') }}
-),
-
-flow as (
-    select
-        previous_household_id,
-        household_id,
-        review_year,
-        count(*) as member_count,
-        count(*) over (partition by previous_household_id, review_year) as found_in_count,
-        count(*) over (partition by household_id, review_year) as came_from_count
-    from person_year
-    where previous_household_id is not null
-    group by previous_household_id, household_id, review_year
-),
-
-household_size as (
-    select
-        household_id,
-        review_year,
-        count(*) as listed_count
-    from {{ ref('int_member__person') }}
-    group by household_id, review_year
-),
-
-divided as (
-    select
-        flow.*,
-        flow.found_in_count > 1 and destination.first_year = flow.review_year as is_split,
-        flow.came_from_count > 1
-        and origin.last_year < flow.review_year
-        and 2 * flow.member_count >= household_size.listed_count as is_merger
-    from flow
-    inner join household as origin on flow.previous_household_id = origin.household_id
-    inner join household as destination on flow.household_id = destination.household_id
-    left join household_size
-        on
-            flow.previous_household_id = household_size.household_id
-            and origin.last_year = household_size.review_year
-    where flow.previous_household_id <> flow.household_id
-),
-
 -- Each stands with both households.
 shared as (
     select
         side.household_id,
-        divided.review_year,
+        flow.review_year,
         side.event_code,
         side.other_household_id,
-        divided.member_count::integer as member_count
-    from divided
+        flow.member_count
+    from {{ ref('int_household__flow') }} as flow
     cross join
         lateral (
             values
-            (divided.is_split, divided.previous_household_id, 'split', divided.household_id),
-            (divided.is_split, divided.household_id, 'split_off', divided.previous_household_id),
-            (divided.is_merger, divided.previous_household_id, 'merged_into', divided.household_id),
-            (divided.is_merger, divided.household_id, 'merged_with', divided.previous_household_id)
+            (flow.is_split, flow.previous_household_id, 'split', flow.household_id),
+            (flow.is_split, flow.household_id, 'split_off', flow.previous_household_id),
+            (flow.is_merger, flow.previous_household_id, 'merged_into', flow.household_id),
+            (flow.is_merger, flow.household_id, 'merged_with', flow.previous_household_id)
         ) as side (holds, household_id, event_code, other_household_id)
     where side.holds
 ),

@@ -197,6 +197,24 @@ same_name as (
     )
 ),
 
+-- The people of a household that is gone, found together in a new one.
+refounded as (
+    select
+        'same_people' as kind_code,
+        origin.side_key as first_side_key,
+        destination.side_key as second_side_key
+    from {{ ref('int_household__flow') }} as flow
+    inner join member as origin
+        on
+            flow.any_person_key = origin.person_key
+            and flow.any_previous_review_year = origin.review_year
+    inner join member as destination
+        on
+            flow.any_person_key = destination.person_key
+            and flow.review_year = destination.review_year
+    where flow.is_refounding
+),
+
 pair as (
     select
         kind_code,
@@ -210,6 +228,12 @@ pair as (
         first_side_key,
         second_side_key
     from head_of_another
+    union all
+    select
+        kind_code,
+        first_side_key,
+        second_side_key
+    from refounded
     union all
     select
         kind_code,
