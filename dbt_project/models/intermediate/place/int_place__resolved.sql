@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['named_commune_code', 'named_on', 'placed_on'], 'unique': true}]) }}
+
 {% set named_in = [
     ref('int_household__classified'),
     ref('stg_household_review_held'),

@@ -1,3 +1,6 @@
+-- The planner cannot know how few rows the steps below have, and would merge them by two columns of five: minutes.
+{{ config(pre_hook="set local enable_mergejoin = off") }}
+
 with two_level as (
     select min(valid_from) as begins_on
     from {{ ref('dim_admin_unit') }}
