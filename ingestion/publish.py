@@ -90,6 +90,7 @@ def publish(url: str, night_id: str) -> dict[str, TableChange]:
             ]
             created = [table for table in tables if _align_structure(connection, table)]
             changes = {table.label: _replace_rows(connection, table, is_new=table in created) for table in tables}
+            connection.execute(sa.text("set constraints all immediate"))  # an index is not made over checks to come
             for table in tables:
                 _add_indexes(connection, table)
                 if changes[table.label].rows_added:

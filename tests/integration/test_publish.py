@@ -254,8 +254,10 @@ def test_a_new_index_and_a_longer_key_reach_a_table_that_is_public(
         " fct_support_pkey, add primary key (sender_code, support_id);"
         "insert into mart_build.fct_support (support_id, sender_code) values ('a', 's'), ('a', 't');"
         "insert into staging.stg_support_delivery (row_number) values (1), (2);"
-        "create index on mart_build.fct_household_review (area_code, member_count)"
+        "create index on mart_build.fct_household_review (area_code, member_count);"
+        "update mart_build.fct_household_review set member_count = 0"  # so that its foreign key is to be checked
     )
+    db.execute("update staging.stg_household_review set member_count = 0")
     for night in ("n2", "n3"):
         publish(prepared, night)
         assert db.execute("select support_id, sender_code from mart.fct_support order by 2").fetchall() == [
