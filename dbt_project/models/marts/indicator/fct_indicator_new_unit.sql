@@ -10,6 +10,8 @@ with two_level as (
 figure as (
     select
         figure.*,
+        -- one key, since the planner cannot tell how few units a period has and would join them row by row
+        figure.period_code || ' ' || figure.admin_unit_level || ' ' || figure.admin_unit_code as place_key,
         period.end_date,
         period.end_date >= two_level.begins_on as is_of_new_unit
     from {{ ref('fct_indicator') }} as figure
@@ -132,13 +134,14 @@ district_with_lost as (
 
 made_of as (
     select
-        unit_of_period.period_code,
-        unit_of_period.admin_unit_level,
-        predecessor.new_code,
+        unit_of_period.period_code || ' ' || unit_of_period.admin_unit_level || ' ' || unit_of_period.code as place_key,
         predecessor.old_code,
+        predecessor.new_code,
         predecessor.share,
         predecessor.is_part,
-        lost.district_code is not null as may_lack_a_commune
+        bool_or(predecessor.is_part) over new_unit as is_estimate,
+        bool_or(lost.district_code is not null) over new_unit as may_lack_a_commune,
+        count(*) filter (where predecessor.share > 0) over new_unit as old_unit_count
     from unit_of_period
     inner join predecessor
         on
@@ -148,20 +151,65 @@ made_of as (
         on
             unit_of_period.period_code = lost.period_code
             and unit_of_period.district_code = lost.district_code
+    window new_unit as (
+        partition by unit_of_period.period_code, unit_of_period.admin_unit_level, predecessor.new_code
+    )
 ),
 
--- A unit has an indicator if it has a row of it, whatever the breakdown.
-present as (
+placed as (
+    select
+        figure.indicator_code,
+        figure.period_code,
+        figure.standard_code,
+        figure.admin_unit_level,
+        made_of.new_code,
+        figure.breakdown_code,
+        figure.numerator * made_of.share as numerator,
+        figure.denominator * made_of.share as denominator,
+        made_of.is_part,
+        made_of.is_estimate,
+        made_of.may_lack_a_commune,
+        made_of.old_unit_count,
+        figure.coverage_rate,
+        figure.is_publishable,
+        -- a unit has an indicator if it has a row of it, whatever the breakdown
+        row_number() over (
+            partition by
+                figure.indicator_code,
+                figure.period_code,
+                figure.standard_code,
+                figure.admin_unit_level,
+                made_of.new_code,
+                made_of.old_code
+            order by figure.coverage_rate
+        ) = 1 as is_first_of_old_unit
+    from figure
+    inner join made_of on figure.place_key = made_of.place_key
+    where
+        not figure.is_of_new_unit
+        and made_of.share > 0
+),
+
+summed as (
     select
         indicator_code,
         period_code,
         standard_code,
         admin_unit_level,
-        admin_unit_code,
-        min(coverage_rate) as coverage_rate
-    from figure
-    where not is_of_new_unit
-    group by indicator_code, period_code, standard_code, admin_unit_level, admin_unit_code
+        new_code,
+        breakdown_code,
+        sum(numerator) as numerator,
+        sum(denominator) as denominator,
+        coalesce(sum(numerator) filter (where is_part), 0) as estimated_numerator,
+        coalesce(sum(denominator) filter (where is_part), 0) as estimated_denominator,
+        bool_and(is_publishable) as is_publishable,
+        bool_or(is_estimate) as is_estimate,
+        bool_or(may_lack_a_commune) as may_lack_a_commune,
+        max(old_unit_count) as old_unit_count,
+        sum(coverage_rate) filter (where is_first_of_old_unit) as summed_coverage,
+        count(*) filter (where is_first_of_old_unit) as present_unit_count
+    from placed
+    group by indicator_code, period_code, standard_code, admin_unit_level, new_code, breakdown_code
 ),
 
 sent_by_unit as (
@@ -174,90 +222,27 @@ sent_by_unit as (
             and calendar.sender_rule = 'unit'
 ),
 
-series as (
-    select distinct
-        present.indicator_code,
-        present.period_code,
-        present.standard_code,
-        present.admin_unit_level,
-        made_of.new_code
-    from present
-    inner join made_of
-        on
-            present.period_code = made_of.period_code
-            and present.admin_unit_level = made_of.admin_unit_level
-            and present.admin_unit_code = made_of.old_code
-    where made_of.share > 0
-),
-
 -- Each unit of then weighs the same. One without a figure is missing, but where an agency reports for all communes:
 -- there it has none to report.
-basis as (
+covered as (
     select
-        series.indicator_code,
-        series.period_code,
-        series.standard_code,
-        series.admin_unit_level,
-        series.new_code,
-        bool_or(made_of.is_part) as is_estimate,
-        bool_or(made_of.may_lack_a_commune) as may_lack_a_commune,
-        sum(present.coverage_rate) filter (where made_of.share > 0)
-        / count(*) filter (
-            where
-            made_of.share > 0
-            and (
-                present.coverage_rate is not null
-                or sent_by_unit.indicator_code is not null
-                or series.admin_unit_level = 'province'
-            )
-        ) as coverage_rate
-    from series
-    inner join made_of
-        on
-            series.period_code = made_of.period_code
-            and series.admin_unit_level = made_of.admin_unit_level
-            and series.new_code = made_of.new_code
-    left join present
-        on
-            series.indicator_code = present.indicator_code
-            and series.period_code = present.period_code
-            and series.standard_code = present.standard_code
-            and series.admin_unit_level = present.admin_unit_level
-            and made_of.old_code = present.admin_unit_code
-    left join sent_by_unit on series.indicator_code = sent_by_unit.indicator_code
-    group by
-        series.indicator_code, series.period_code, series.standard_code, series.admin_unit_level, series.new_code
-),
-
-summed as (
-    select
-        figure.indicator_code,
-        figure.period_code,
-        figure.standard_code,
-        figure.admin_unit_level,
-        made_of.new_code,
-        figure.breakdown_code,
-        sum(figure.numerator * made_of.share) as numerator,
-        sum(figure.denominator * made_of.share) as denominator,
-        coalesce(sum(figure.numerator * made_of.share) filter (where made_of.is_part), 0) as estimated_numerator,
-        coalesce(sum(figure.denominator * made_of.share) filter (where made_of.is_part), 0) as estimated_denominator,
-        bool_and(figure.is_publishable) as is_publishable
-    from figure
-    inner join made_of
-        on
-            figure.period_code = made_of.period_code
-            and figure.admin_unit_level = made_of.admin_unit_level
-            and figure.admin_unit_code = made_of.old_code
-    where
-        not figure.is_of_new_unit
-        and made_of.share > 0
-    group by
-        figure.indicator_code,
-        figure.period_code,
-        figure.standard_code,
-        figure.admin_unit_level,
-        made_of.new_code,
-        figure.breakdown_code
+        summed.*,
+        sum(summed.summed_coverage) over series
+        / case
+            when sent_by_unit.indicator_code is not null or summed.admin_unit_level = 'province'
+                then summed.old_unit_count
+            else sum(summed.present_unit_count) over series
+        end as coverage_rate
+    from summed
+    left join sent_by_unit on summed.indicator_code = sent_by_unit.indicator_code
+    window series as (
+        partition by
+            summed.indicator_code,
+            summed.period_code,
+            summed.standard_code,
+            summed.admin_unit_level,
+            summed.new_code
+    )
 ),
 
 in_new_unit as (
@@ -279,27 +264,20 @@ in_new_unit as (
     where is_of_new_unit
     union all
     select
-        summed.indicator_code,
-        summed.period_code,
-        summed.standard_code,
-        summed.admin_unit_level,
-        summed.new_code,
-        summed.breakdown_code,
-        trim_scale(summed.numerator),
-        trim_scale(summed.denominator),
-        basis.is_estimate,
-        summed.estimated_numerator,
-        summed.estimated_denominator,
-        trim_scale(basis.coverage_rate),
-        summed.is_publishable and basis.coverage_rate = 100 and not basis.may_lack_a_commune
-    from summed
-    inner join basis
-        on
-            summed.indicator_code = basis.indicator_code
-            and summed.period_code = basis.period_code
-            and summed.standard_code = basis.standard_code
-            and summed.admin_unit_level = basis.admin_unit_level
-            and summed.new_code = basis.new_code
+        indicator_code,
+        period_code,
+        standard_code,
+        admin_unit_level,
+        new_code,
+        breakdown_code,
+        trim_scale(numerator),
+        trim_scale(denominator),
+        is_estimate,
+        estimated_numerator,
+        estimated_denominator,
+        trim_scale(coverage_rate),
+        is_publishable and coverage_rate = 100 and not may_lack_a_commune
+    from covered
 )
 
 select
