@@ -329,6 +329,7 @@ class World:
             "standard_code": target.standard if target.indicator.startswith("poor_") else "",
             "admin_unit_level": level,
             "admin_unit_code": place,
+            "breakdown_kind_code": "policy_group" if target.part else "",
             "breakdown_code": target.part,
             "numerator": exact(value * numerator * total / (100 if unit == "percent" else 1)),
             "denominator": exact(denominator * total) if is_over else None,

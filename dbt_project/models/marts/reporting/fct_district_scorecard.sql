@@ -81,7 +81,10 @@ entitlement as (
         sum(numerator) as served_count,
         sum(denominator) as entitled_count
     from {{ ref('fct_indicator') }}
-    where indicator_code = 'entitlement_coverage' and admin_unit_level <> 'province'
+    where
+        indicator_code = 'entitlement_coverage'
+        and breakdown_kind_code = 'policy_group'
+        and admin_unit_level <> 'province'
     group by period_code, admin_unit_level, admin_unit_code
     having bool_and(is_publishable)
 ),
