@@ -36,11 +36,13 @@ inner join list_of_sender
         place.reporting_sender_code = list_of_sender.sender_code
         and before.standard_code = list_of_sender.standard_code
         and before.review_year + 1 = list_of_sender.period_year
-left join {{ ref('int_household__classified') }} as this_year
-    on
-        before.household_id = this_year.household_id
-        and before.standard_code = this_year.standard_code
-        and before.review_year + 1 = this_year.review_year
 where
     before.class_code in ('poor', 'near_poor')
-    and this_year.household_code is null
+    and not exists (
+        select 1
+        from {{ ref('int_household__classified') }} as this_year
+        where
+            before.household_id = this_year.household_id
+            and before.standard_code = this_year.standard_code
+            and before.review_year + 1 = this_year.review_year
+    )
