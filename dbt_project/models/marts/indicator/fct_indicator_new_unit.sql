@@ -163,6 +163,7 @@ placed as (
         figure.standard_code,
         figure.admin_unit_level,
         made_of.new_code,
+        figure.breakdown_kind_code,
         figure.breakdown_code,
         figure.numerator * made_of.share as numerator,
         figure.denominator * made_of.share as denominator,
@@ -197,19 +198,21 @@ summed as (
         standard_code,
         admin_unit_level,
         new_code,
+        breakdown_kind_code,
         breakdown_code,
         sum(numerator) as numerator,
         sum(denominator) as denominator,
         coalesce(sum(numerator) filter (where is_part), 0) as estimated_numerator,
         coalesce(sum(denominator) filter (where is_part), 0) as estimated_denominator,
-        bool_and(is_publishable) as is_publishable,
+        bool_and(is_publishable) as is_every_part_publishable,
         bool_or(is_estimate) as is_estimate,
         bool_or(may_lack_a_commune) as may_lack_a_commune,
         max(old_unit_count) as old_unit_count,
         sum(coverage_rate) filter (where is_first_of_old_unit) as summed_coverage,
         count(*) filter (where is_first_of_old_unit) as present_unit_count
     from placed
-    group by indicator_code, period_code, standard_code, admin_unit_level, new_code, breakdown_code
+    group by
+        indicator_code, period_code, standard_code, admin_unit_level, new_code, breakdown_kind_code, breakdown_code
 ),
 
 sent_by_unit as (
@@ -232,17 +235,29 @@ covered as (
             when sent_by_unit.indicator_code is not null or summed.admin_unit_level = 'province'
                 then summed.old_unit_count
             else sum(summed.present_unit_count) over series
-        end as coverage_rate
+        end as coverage_rate,
+        -- a part that a commune has not is only known to be none where all parts of its kind are known
+        bool_and(summed.is_every_part_publishable) over kind as is_publishable
     from summed
     left join sent_by_unit on summed.indicator_code = sent_by_unit.indicator_code
-    window series as (
-        partition by
-            summed.indicator_code,
-            summed.period_code,
-            summed.standard_code,
-            summed.admin_unit_level,
-            summed.new_code
-    )
+    window
+        series as (
+            partition by
+                summed.indicator_code,
+                summed.period_code,
+                summed.standard_code,
+                summed.admin_unit_level,
+                summed.new_code
+        ),
+        kind as (
+            partition by
+                summed.indicator_code,
+                summed.period_code,
+                summed.standard_code,
+                summed.admin_unit_level,
+                summed.new_code,
+                summed.breakdown_kind_code
+        )
 ),
 
 in_new_unit as (
@@ -252,6 +267,7 @@ in_new_unit as (
         standard_code,
         admin_unit_level,
         admin_unit_code,
+        breakdown_kind_code,
         breakdown_code,
         numerator,
         denominator,
@@ -269,6 +285,7 @@ in_new_unit as (
         standard_code,
         admin_unit_level,
         new_code,
+        breakdown_kind_code,
         breakdown_code,
         trim_scale(numerator),
         trim_scale(denominator),
@@ -286,6 +303,7 @@ select
     figure.standard_code,
     figure.admin_unit_level,
     figure.admin_unit_code,
+    figure.breakdown_kind_code,
     figure.breakdown_code,
     figure.numerator,
     figure.denominator,
