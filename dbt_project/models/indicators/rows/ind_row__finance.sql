@@ -20,6 +20,8 @@ with line as not materialized (
         ('funding_source', fact.funding_source_code),
         ('budget_kind', fact.budget_kind_code)
     ) as breakdown (kind_code, code)
+    -- the total of other lines would count them twice
+    where fact.is_total_of_parts is not true
 ),
 
 -- Amounts are cumulative since 1 January: those of the year are those of its last quarter.
