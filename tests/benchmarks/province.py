@@ -378,8 +378,16 @@ create index on entitled (year, entitled_number);
 analyze entitled;
 
 create temp table support_case as
-with policy as (
-    select *, row_number() over (order by code) as policy_number from reference.support_policy
+with amount as (
+    select distinct on (policy_code) policy_code, unit_amount_vnd
+    from reference.support_amount
+    order by policy_code asc, valid_from desc nulls last
+),
+
+policy as (
+    select support_policy.*, amount.unit_amount_vnd, row_number() over (order by code) as policy_number
+    from reference.support_policy
+    left join amount on support_policy.code = amount.policy_code
 ),
 
 possible as (
@@ -466,10 +474,12 @@ borrowed as (
         and entitled.entitled_number
         = 1 + pg_temp.whole(started.loan_number, 95, entitled.entitled_count::integer)
     cross join lateral (
-        select code, annual_rate_percent
-        from reference.credit_programme
-        where entitled.class_code = any(string_to_array(for_class, '|'))
-        order by pg_temp.chance(started.loan_number * 100 + code::integer, 96)
+        select programme.code, rate.annual_rate_percent
+        from reference.credit_programme as programme
+        inner join reference.credit_rate as rate on programme.code = rate.credit_programme_code
+        where entitled.class_code = any(string_to_array(programme.for_class, '|'))
+        order by
+            pg_temp.chance(started.loan_number * 100 + programme.code::integer, 96), rate.valid_from desc nulls last
         limit 1
     ) as programme
 ),
