@@ -40,22 +40,26 @@ placed as (
     left join standard_of_year on unit.year = standard_of_year.year
 ),
 
-figure as (
-    select *
-    from {{ ref('fct_indicator') }}
-    where admin_unit_level <> 'province' and is_publishable
-),
-
--- Communes of the two-level system are compared with what they were made of, as far as that is no estimate.
-poor_rate_before as (
+poor_rate as (
     select
         period_code,
         standard_code,
         admin_unit_level,
         admin_unit_code,
         value
-    from figure
-    where indicator_code = 'poor_household_rate' and breakdown_code = '' and admin_unit_level = 'district'
+    from {{ ref('fct_indicator') }}
+    where
+        indicator_code = 'poor_household_rate'
+        and breakdown_kind_code = ''
+        and admin_unit_level <> 'province'
+        and is_publishable
+),
+
+-- Communes of the two-level system are compared with what they were made of, as far as that is no estimate.
+poor_rate_before as (
+    select *
+    from poor_rate
+    where admin_unit_level = 'district'
     union all
     select
         period_code,
@@ -70,6 +74,25 @@ poor_rate_before as (
         and admin_unit_level = 'commune'
         and is_publishable
         and not is_estimate
+),
+
+discipline as (
+    select
+        period_code,
+        admin_unit_level,
+        admin_unit_code,
+        max(denominator) as expected_count,
+        max(numerator) filter (where indicator_code = 'reporting_completeness') as accepted_count,
+        max(numerator) filter (where indicator_code = 'reporting_timeliness') as on_time_count,
+        max(value) filter (where indicator_code = 'reporting_completeness') as completeness_rate,
+        max(value) filter (where indicator_code = 'reporting_timeliness') as timeliness_rate
+    from {{ ref('fct_indicator') }}
+    where
+        indicator_code in ('reporting_completeness', 'reporting_timeliness')
+        and breakdown_kind_code = ''
+        and admin_unit_level <> 'province'
+        and is_publishable
+    group by period_code, admin_unit_level, admin_unit_code
 ),
 
 -- Every case counts in one group of policies.
@@ -108,21 +131,19 @@ part as (
         entitlement.served_count,
         entitlement.entitled_count,
         trim_scale(100 * entitlement.served_count / nullif(entitlement.entitled_count, 0)) as entitlement_coverage_rate,
-        completeness.numerator as accepted_report_count,
-        completeness.denominator as expected_report_count,
-        timeliness.numerator as on_time_report_count,
-        completeness.value as completeness_rate,
-        timeliness.value as timeliness_rate,
+        discipline.expected_count as expected_report_count,
+        discipline.accepted_count as accepted_report_count,
+        discipline.on_time_count as on_time_report_count,
+        discipline.completeness_rate,
+        discipline.timeliness_rate,
         sent.resent_count
     from placed
-    left join figure as now
+    left join poor_rate as now
         on
             placed.period_code = now.period_code
             and placed.admin_unit_level = now.admin_unit_level
             and placed.admin_unit_code = now.admin_unit_code
             and placed.standard_code = now.standard_code
-            and now.indicator_code = 'poor_household_rate'
-            and now.breakdown_code = ''
     left join poor_rate_before as before
         on
             (placed.admin_unit_level = 'commune' or placed.was_there_before)
@@ -135,20 +156,11 @@ part as (
             placed.period_code = entitlement.period_code
             and placed.admin_unit_level = entitlement.admin_unit_level
             and placed.admin_unit_code = entitlement.admin_unit_code
-    left join figure as completeness
+    left join discipline
         on
-            placed.period_code = completeness.period_code
-            and placed.admin_unit_level = completeness.admin_unit_level
-            and placed.admin_unit_code = completeness.admin_unit_code
-            and completeness.indicator_code = 'reporting_completeness'
-            and completeness.breakdown_code = ''
-    left join figure as timeliness
-        on
-            placed.period_code = timeliness.period_code
-            and placed.admin_unit_level = timeliness.admin_unit_level
-            and placed.admin_unit_code = timeliness.admin_unit_code
-            and timeliness.indicator_code = 'reporting_timeliness'
-            and timeliness.breakdown_code = ''
+            placed.period_code = discipline.period_code
+            and placed.admin_unit_level = discipline.admin_unit_level
+            and placed.admin_unit_code = discipline.admin_unit_code
     left join sent
         on
             placed.sender_code = sent.sender_code
