@@ -362,3 +362,28 @@ def test_readers_have_no_right_but_on_what_is_theirs(query: Query) -> None:
             f"select count(*) from pg_class where relkind in ('r', 'v') and relnamespace = 'vault'::regnamespace"
             f" and has_table_privilege('{role}', oid, 'select')"
         ) == [(4 if role == "case_worker" else 0,)]
+
+
+def test_no_target_is_silently_absent(query: Query) -> None:
+    """The sample's two districts are no province, and three of the plans ended before: every target says so."""
+    assert query(
+        "select programme_code, count(distinct target_code), count(*), min(status_code), max(status_code),"
+        " count(value) from mart.fct_target_progress group by 1 order by 1"
+    ) == [
+        ("BG-2013-2015", 22, 66, "no_data", "no_data", 0),
+        ("BG-2017-2020", 5, 20, "no_data", "no_data", 0),
+        ("CB-2017-2020", 4, 16, "no_data", "no_data", 0),
+        ("NB-2021-2025", 12, 60, "no_data", "no_data", 0),
+    ]
+
+
+def test_only_districts_that_reported_two_years_are_ranked(query: Query) -> None:
+    assert query(
+        "select period_code, sender_code, total_rank, ranked_unit_count, unit_count from mart.fct_district_scorecard"
+        " where total_rank is not null order by 1, 3"
+    ) == [
+        ("2023", "huyen-223", 1, 2, 10),
+        ("2023", "huyen-220", 2, 2, 10),
+        ("2024", "huyen-223", 1, 2, 10),
+        ("2024", "huyen-220", 2, 2, 10),
+    ]
