@@ -6,21 +6,35 @@
 
 with {{ reviewed_communes(ref('fct_review_result')) }},
 
+by_class as (
+    select
+        period_code,
+        standard_code,
+        commune_code,
+        class_code,
+        {%- for cause in causes %}
+            count(*) filter (where cause_code = '{{ cause }}') as {{ cause }}_household_count,
+        {%- endfor %}
+        count(distinct household_code) as told_household_count
+    from {{ ref('fct_household_cause') }}
+    where class_code in ('poor', 'near_poor')
+    group by period_code, standard_code, commune_code, class_code
+),
+
 by_cause as (
     select
-        cause.period_code,
-        cause.standard_code,
-        cause.commune_code,
+        by_class.period_code,
+        by_class.standard_code,
+        by_class.commune_code,
         class_group.code as class_group_code,
         {%- for cause in causes %}
-            count(*) filter (where cause.cause_code = '{{ cause }}') as {{ cause }}_household_count,
+            sum(by_class.{{ cause }}_household_count) as {{ cause }}_household_count,
         {%- endfor %}
-        count(distinct cause.household_code) as told_household_count
-    from {{ ref('fct_household_cause') }} as cause
+        sum(by_class.told_household_count) as told_household_count
+    from by_class
     cross join
-        lateral (values (cause.class_code), ('poor_or_near_poor')) as class_group (code)
-    where cause.class_code in ('poor', 'near_poor')
-    group by cause.period_code, cause.standard_code, cause.commune_code, class_group.code
+        lateral (values (by_class.class_code), ('poor_or_near_poor')) as class_group (code)
+    group by by_class.period_code, by_class.standard_code, by_class.commune_code, class_group.code
 ),
 
 commune as (
