@@ -13,13 +13,14 @@ with line as not materialized (
         fact.sheet_name,
         fact.row_number
     from {{ ref('fct_programme_finance') }} as fact
-    cross join lateral (
-        values
-        ('', ''),
-        ('project', fact.project_code),
-        ('funding_source', fact.funding_source_code),
-        ('budget_kind', fact.budget_kind_code)
-    ) as breakdown (kind_code, code)
+    cross join
+        lateral (
+            values
+            ('', ''),
+            ('project', fact.project_code),
+            ('funding_source', fact.funding_source_code),
+            ('budget_kind', fact.budget_kind_code)
+        ) as breakdown (kind_code, code)
     -- the total of other lines would count them twice
     where fact.is_total_of_parts is not true
 ),

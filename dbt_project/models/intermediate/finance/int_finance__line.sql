@@ -35,7 +35,13 @@ district as (
     from placed
     window in_district as (
         partition by
-            sender_code, project_code, funding_source_code, budget_kind_code, period_end_on, province_code, district_code
+            sender_code,
+            project_code,
+            funding_source_code,
+            budget_kind_code,
+            period_end_on,
+            province_code,
+            district_code
     )
 ),
 

@@ -18,9 +18,10 @@ with summed as (
         sum(measure.figure) filter (where movement.is_unexplained and movement.column_code = 'start')
             as unexplained_count
     from {{ ref('int_movement__household') }} as movement
-    cross join lateral (
-        values ('households', 1), ('persons', movement.person_count)
-    ) as measure (counted_code, figure)
+    cross join
+        lateral (
+            values ('households', 1), ('persons', movement.person_count)
+        ) as measure (counted_code, figure)
     group by movement.period_code, movement.standard_code, movement.commune_code, measure.counted_code
 ),
 
