@@ -450,6 +450,69 @@ def docs() -> None:
         raise CommandError(str(error)) from error
 
 
+# -- keeping it --
+
+_KEEP_SAFE = (
+    "Bản sao lưu chứa dữ liệu cá nhân{vi}: hãy cất giữ như chính kho dữ liệu / It holds personal data{en}: keep it as"
+    " safe as the warehouse"
+)
+
+
+@cli.command()
+def backup(
+    to: Annotated[Path | None, typer.Option(help="The folder of backups; <home>/backups when not set.")] = None,
+    without_secret: Annotated[
+        bool, typer.Option("--without-secret", help="Leave out the surrogate secret, which you keep elsewhere.")
+    ] = False,
+) -> None:
+    """Write a backup of the warehouse, the archive, the answers and the secret; prints its folder."""
+    from ingestion.backup import BackupError
+    from ingestion.backup import backup as write_backup
+
+    settings = get_settings()
+    folder = (to or settings.home / "backups").absolute()
+    try:
+        place, manifest = write_backup(settings, _url(), folder, with_secret=not without_secret, say=_say)
+    except (BackupError, OSError) as error:
+        raise CommandError(f"no backup was made: {error}") from error
+    typer.echo(str(place))
+    secret = (" và khóa bí mật", " and the secret") if manifest.holds_secret else ("", "")
+    typer.echo(_KEEP_SAFE.format(vi=secret[0], en=secret[1]), err=True)
+
+
+@cli.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="BACKUP", help="The backup: the folder that `backup` printed.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Replace what the home and its warehouse hold.")] = False,
+) -> None:
+    """Fill an empty home from a backup; may be killed and run again."""
+    from ingestion.backup import BackupError, read_manifest
+    from ingestion.backup import restore as restore_backup
+    from ingestion.local.airflow import Airflow
+
+    settings = get_settings()
+    if Airflow(settings).processes():
+        raise CommandError("Airflow runs on this home: stop it first (`chungtay down`)")
+    try:
+        read_manifest(folder)  # before a server is started for nothing
+        manifest, has_secret = restore_backup(settings, _url(), folder.absolute(), replace=yes, say=_say)
+    except (BackupError, OSError) as error:
+        raise CommandError(f"not restored: {error}") from error
+    typer.echo(
+        f"restored: {sum(manifest.rows.values())} rows, {len(manifest.files)} files, as of {manifest.created_at}"
+    )
+    if not has_secret:
+        typer.echo(
+            "Thiếu khóa bí mật của kho dữ liệu: hãy đặt CHUNGTAY_SURROGATE_SECRET trước đêm tới / The backup holds"
+            f" no secret: set CHUNGTAY_SURROGATE_SECRET, or fill {settings.home / 'surrogate_secret'}, before a night",
+            err=True,
+        )
+
+
+def _say(message: str) -> None:
+    typer.echo(f"{message} …", err=True)
+
+
 # -- how it is shown --
 
 

@@ -55,11 +55,15 @@ def session_settings(key: bytes) -> dict[str, str]:
     }
 
 
+def fingerprint(key: bytes) -> str:
+    """What tells this secret from another, and nothing else."""
+    return hmac.new(key, b"fingerprint of the surrogate secret", hashlib.sha256).hexdigest()
+
+
 def remember(connection: sa.Connection, key: bytes) -> None:
     """Note the secret's fingerprint in a warehouse that has none. Raises SurrogateSecretError if it has another one."""
-    fingerprint = hmac.new(key, b"fingerprint of the surrogate secret", hashlib.sha256).hexdigest()
-    connection.execute(insert(SurrogateSecret).values(fingerprint=fingerprint).on_conflict_do_nothing())
-    if connection.scalar(sa.select(SurrogateSecret.fingerprint)) != fingerprint:
+    connection.execute(insert(SurrogateSecret).values(fingerprint=fingerprint(key)).on_conflict_do_nothing())
+    if connection.scalar(sa.select(SurrogateSecret.fingerprint)) != fingerprint(key):
         raise SurrogateSecretError(
             "khóa bí mật (CHUNGTAY_SURROGATE_SECRET, hoặc tệp surrogate_secret trong thư mục trạng thái) không phải"
             " khóa đã tạo mã định danh của kho dữ liệu này; hãy khôi phục khóa cũ / the secret"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ SCHEMAS = {
     "release": "Frozen, versioned snapshots of a period",
 }
 READERS = {"bi_reader": ("mart",), "statistician": ("mart", "release"), "case_worker": ("mart", "vault")}
+MIGRATIONS_DIR = Path(str(files("ingestion") / "migrations"))
 _PREPARE_LOCK = 0x0C417A1  # advisory lock: two processes may prepare one new warehouse at the same time
 
 
@@ -43,7 +45,7 @@ def alembic_config(connection: sa.Connection) -> "Config":
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(files("ingestion") / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS_DIR))
     config.attributes["connection"] = connection
     return config
 

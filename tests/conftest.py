@@ -42,14 +42,20 @@ def warehouse_url(server: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def sample_night(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of `sample_night`: archive, answers, secret."""
+    return tmp_path_factory.mktemp("sample_home")
+
+
+@pytest.fixture(scope="session")
+def sample_night(server: Server, sample_home: Path) -> Iterator[str]:
     """libpq URL of a warehouse after two nights over `examples/inbox`; the second one changed nothing. Only read it."""
     name = f"sample_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         url = server.url(name)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("CHUNGTAY_HOME", str(tmp_path_factory.mktemp("sample_home")))
+            patch.setenv("CHUNGTAY_HOME", str(sample_home))
             patch.setenv("CHUNGTAY_WAREHOUSE_URL", url)
             get_settings.cache_clear()
             pipeline.run_night("first", str(INBOX))

@@ -71,6 +71,8 @@ def write_private(path: Path, text: str) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "w") as handle:
         handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
     Path(name).replace(path)
 
 
