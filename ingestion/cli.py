@@ -121,9 +121,14 @@ def status(as_json: AsJson = False) -> None:
         )
         publications = _query(
             sa.select(
-                Publication.night_id, Publication.published_at, Publication.rows_changed, Publication.code_version
+                Publication.night_id,
+                Publication.published_at,
+                Publication.rows_changed,
+                Publication.code_version,
+                Publication.publication_id,
+                Publication.restores,
             )
-            .order_by(Publication.published_at.desc())
+            .order_by(Publication.publication_id.desc())
             .limit(1)
         )
     if as_json:
@@ -137,6 +142,10 @@ def status(as_json: AsJson = False) -> None:
             f"Published  {last['published_at']:%Y-%m-%d %H:%M:%S %Z}  night {last['night_id']},"
             f" {last['rows_changed']} rows changed"
         )
+        if last["restores"]:
+            console.print(
+                f"           brought back: publication {last['restores']} is public again, until the next night"
+            )
     else:
         console.print("Published  nothing yet")
     for name in ("postgres", "api_server", "scheduler", "dag_processor"):
@@ -437,6 +446,50 @@ def forms(
         if each.left_out:
             numbers = ", ".join(map(str, each.left_out))
             typer.echo(f"{what}: chuẩn nghèo không có biểu / the standard has no form {numbers}", err=True)
+
+
+@cli.command()
+def publications(limit: Limit = 20, as_json: AsJson = False) -> None:
+    """What was published when, the last first, and how far back one can go."""
+    import sqlalchemy as sa
+
+    from ingestion.ops import Publication
+
+    rows = _query(
+        sa.select(
+            Publication.publication_id,
+            Publication.published_at,
+            Publication.night_id,
+            Publication.restores,
+            Publication.rows_changed,
+            Publication.rows_kept.label("can_be_undone"),
+        ).order_by(Publication.publication_id.desc())
+    )
+    if as_json:
+        _print_json(rows)
+    else:
+        _print_table(_console(), "Publications", rows, limit)
+
+
+@cli.command(name="restore-publication")
+def restore_publication(
+    publication_id: Annotated[
+        int | None, typer.Argument(help="See `chungtay publications`; the one before the current when not given.")
+    ] = None,
+) -> None:
+    """Make an earlier publication public again, in one transaction; the next night publishes the newest state."""
+    from ingestion import pipeline
+    from ingestion.ops import now
+    from ingestion.relation import PublicationRefusedError
+
+    try:
+        done = pipeline.restore_publication(publication_id, f"restore-{now():%Y%m%dT%H%M%SZ}")
+    except PublicationRefusedError as error:
+        raise CommandError(f"nothing was brought back: {error}") from error
+    typer.echo(
+        f"publication {done['publication_id']} (night {done['night_id']}) is public again:"
+        f" {done['rows_changed']} rows changed"
+    )
 
 
 @cli.command()

@@ -4,6 +4,7 @@ The tables are made by Alembic (`ingestion/migrations`); this module is their on
 """
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -19,7 +20,6 @@ from sqlalchemy import (
     MetaData,
     Numeric,
     Text,
-    UniqueConstraint,
     false,
     func,
     true,
@@ -212,7 +212,7 @@ class StepOutcome(Base):
 
 
 class Conservation(Base):
-    """One row per judged submission: rows in the file = loaded = accepted + held."""
+    """One row per report loaded: rows in the file = loaded = accepted + held, and both counted a second time."""
 
     __tablename__ = "conservation"
 
@@ -221,23 +221,41 @@ class Conservation(Base):
     rows_loaded: Mapped[int] = mapped_column(Integer)
     rows_held: Mapped[int] = mapped_column(Integer)
     rows_accepted: Mapped[int] = mapped_column(Integer, Computed("rows_loaded - rows_held", persisted=True))
+    filled_rows_recounted: Mapped[int | None] = mapped_column(
+        Integer,
+        comment="Filled rows of its sheets, counted again from the archived bytes; null if that cannot be done.",
+    )
+    amounts_recounted: Mapped[dict[str, str] | None] = mapped_column(
+        JSONB, comment="By column in dong, added up again from the archived bytes, of those where that can be done."
+    )
+    not_recounted: Mapped[str | None] = mapped_column(
+        Text, comment="What could not be counted again and why; '' if all was; null before there was a second count."
+    )
 
 
 class Publication(Base):
-    """One row per night published: what changed in `mart`, in which table, when."""
+    """One row per publication, of a night or brought back: what changed in `mart`, in which table and period, when."""
 
     __tablename__ = "publication"
 
     publication_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    night_id: Mapped[str] = mapped_column(Text)
+    night_id: Mapped[str] = mapped_column(Text, index=True)
     published_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
     code_version: Mapped[str] = mapped_column(Text)
     rows_changed: Mapped[int] = mapped_column(BigInteger)
-    changes: Mapped[dict[str, dict[str, int]]] = mapped_column(
-        JSONB, comment="By table: rows before, after, removed and added."
+    changes: Mapped[dict[str, dict[str, Any]]] = mapped_column(
+        JSONB,
+        comment="By table: rows before, after, removed and added, these by period, too; checksum of all rows after.",
     )
-
-    __table_args__ = (UniqueConstraint("night_id"),)
+    restores: Mapped[int | None] = mapped_column(
+        ForeignKey("ops.publication.publication_id"), comment="The publication that was brought back; null of a night."
+    )
+    structure: Mapped[dict[str, str] | None] = mapped_column(
+        JSONB, comment="By public table and view: MD5 of its columns and key, or of its query."
+    )
+    rows_kept: Mapped[bool] = mapped_column(
+        Boolean, server_default=true(), comment="Whether the rows that it removed and added are kept, to go back by."
+    )
 
 
 class SurrogateSecret(Base):

@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from traceback import format_tb
 from typing import TYPE_CHECKING, Any, Literal
@@ -245,7 +244,25 @@ def publish(night_id: str) -> Counts:
         changes = publish_build(warehouse_url(), night_id)
         outcome.count_in = len(changes)
         outcome.count_out = sum(change.rows_removed + change.rows_added for change in changes.values())
-        return {table: asdict(change) for table, change in changes.items()}
+        return {
+            table: {"rows_removed": change.rows_removed, "rows_added": change.rows_added}
+            for table, change in changes.items()
+        }
+
+
+def restore_publication(publication_id: int | None, night_id: str) -> Counts:
+    """Make an earlier publication public again: this one, else the one before the current."""
+    from ingestion.history import restore
+
+    with _step(night_id, "restore publication", str(publication_id or "")) as outcome:
+        restored = restore(warehouse_url(), publication_id)
+        outcome.count_in = len(restored.changes)
+        outcome.count_out = restored.rows_changed
+        return {
+            "publication_id": restored.publication_id,
+            "night_id": restored.night_id,
+            "rows_changed": restored.rows_changed,
+        }
 
 
 def run_night(night_id: str, inbox: str | None = None) -> Counts:

@@ -28,6 +28,7 @@ class Settings(BaseSettings):
         description="Secret of people's surrogate keys; made once in <home>/surrogate_secret when not set.",
     )
     pg_bin: Path | None = Field(default=None, description="Folder with initdb and pg_ctl; found when not set.")
+    publications_kept: int = Field(default=14, ge=1, description="How many of the last publications can be undone.")
     max_file_mb: int = Field(default=64, description="Largest file read, in MiB.")
     max_cells: int = Field(default=20_000_000, description="Most cells read from one file.")
     max_columns: int = Field(default=16_384, description="Most columns of one sheet.")

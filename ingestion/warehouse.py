@@ -23,6 +23,8 @@ SCHEMAS = {
     "mart": "What BI reads; all of it changes in one transaction, after every test passed",
     "vault_build": "The vault of the night being built; private, published whole into vault",
     "vault": "Personal data; the only place beside raw",
+    "mart_history": "Rows that the last publications removed from mart and added to it; private, to go back by",
+    "vault_history": "Rows that the last publications removed from the vault and added to it; private, to go back by",
     "release": "Frozen, versioned snapshots of a period",
 }
 READERS = {"bi_reader": ("mart",), "statistician": ("mart", "release"), "case_worker": ("mart", "vault")}

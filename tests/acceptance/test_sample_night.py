@@ -353,7 +353,8 @@ def test_readers_have_no_right_but_on_what_is_theirs(query: Query) -> None:
     for role, schemas in READERS.items():
         readable = query(
             "select distinct nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-            " and nspname = any('{ops,raw,accepted,reference,staging,intermediate,mart_build,mart,vault_build,vault}')"
+            " and nspname = any('{ops,raw,accepted,reference,staging,intermediate,mart_build,mart,vault_build,vault,"
+            "mart_history,vault_history}')"
             f" where relkind in ('r', 'v') and has_table_privilege('{role}', c.oid, 'select')"
             f" and has_schema_privilege('{role}', nspname, 'usage')"
         )

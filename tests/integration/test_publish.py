@@ -10,11 +10,15 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from ingestion.publish import PublicationRefusedError, publish
+from ingestion.history import restore
+from ingestion.publish import publish
+from ingestion.relation import PublicationRefusedError
+from ingestion.settings import get_settings
 from ingestion.warehouse import prepare
 
 BUILD = """
-drop schema if exists mart, mart_build, staging, intermediate cascade;
+drop schema if exists mart, mart_build, mart_history, staging, intermediate cascade;
+create schema mart_history;
 create schema mart; create schema mart_build; create schema staging; create schema intermediate;
 truncate ops.publication;
 create table intermediate.int_report__set_aside
@@ -309,3 +313,132 @@ def test_a_kill_in_the_middle_leaves_the_last_publication_whole(
     assert db.execute("select area_name from mart.dim_area").fetchall() == [("Xã Y",)]
     assert db.execute("select count(*) from mart.fct_household_review").fetchone() == (3,)
     assert db.execute("select night_id from ops.publication order by 1").fetchall() == [("n1",), ("n2",)]
+
+
+def _households(db: psycopg.Connection[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    return db.execute("select household_code, member_count from mart.fct_household_review order by 1").fetchall()
+
+
+def _set_members(db: psycopg.Connection[tuple[object, ...]], members: int, households: int = 2) -> None:
+    """The build in which every household has so many members."""
+    db.execute("truncate mart_build.fct_household_review; truncate staging.stg_household_review")
+    for number in range(1, households + 1):
+        db.execute("insert into mart_build.fct_household_review values (%s, 'x', %s)", [str(number), members])
+        db.execute(
+            "insert into staging.stg_household_review (row_number, member_count) values (%s, %s)", [number, members]
+        )
+
+
+def test_an_earlier_publication_comes_back_and_the_next_night_goes_forward(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str
+) -> None:
+    db.execute(
+        "drop schema if exists vault, vault_build, vault_history cascade; create schema vault; create schema"
+        " vault_build; create schema vault_history;"
+        "create table vault_build.vault_person (person_key text primary key, full_name text);"
+        "insert into vault_build.vault_person values ('k', 'A')"
+    )
+    _set_members(db, 1)
+    publish(prepared, "n1")
+    db.execute("create view mart.v as select sum(member_count) as members from mart.fct_household_review")
+    db.execute("grant select on mart.fct_household_review to bi_reader")
+    _set_members(db, 2, households=3)
+    db.execute("update vault_build.vault_person set full_name = 'B'")
+    publish(prepared, "n2")
+    _set_members(db, 3, households=1)
+    publish(prepared, "n3")
+    first, second, third = (
+        row[0] for row in db.execute("select publication_id from ops.publication order by 1").fetchall()
+    )
+    untouched = db.execute("select xmin from mart.dim_area").fetchone()
+
+    with psycopg.connect(prepared) as reader:
+        reader.execute("set transaction isolation level repeatable read")
+        assert reader.execute("select members from mart.v").fetchone() == (3,)
+        back = restore(prepared)  # would hang here if readers were in its way
+        assert reader.execute("select members from mart.v").fetchone() == (3,)
+    assert back.publication_id == second
+    assert _households(db) == [("1", 2), ("2", 2), ("3", 2)]
+    assert restore(prepared).publication_id == first, "once more goes one further back"
+    assert _households(db) == [("1", 1), ("2", 1)]
+    assert db.execute("select full_name from vault.vault_person").fetchone() == ("A",)
+    assert db.execute("select members from mart.v").fetchone() == (2,)
+    assert db.execute("select has_table_privilege('bi_reader', 'mart.fct_household_review', 'select')").fetchone() == (
+        True,
+    )
+    assert db.execute("select xmin from mart.dim_area").fetchone() == untouched
+    assert db.execute("select restores from ops.publication order by publication_id").fetchall()[3:] == [
+        (second,),
+        (first,),
+    ]
+    for refused, why in ((first, "is the one that is public"), (third + 99, "there is no publication")):
+        with pytest.raises(PublicationRefusedError, match=why):
+            restore(prepared, refused)
+    with pytest.raises(PublicationRefusedError, match="there is no publication before"):
+        restore(prepared)
+
+    restore(prepared, third)  # across what was undone, to a later one
+    assert _households(db) == [("1", 3)]
+    restore(prepared, first)
+    publish(prepared, "n3")  # the night that was undone, again: it is recorded, since it changed something
+    assert _households(db) == [("1", 3)]
+    assert db.execute(
+        "select night_id, restores from ops.publication order by publication_id desc limit 1"
+    ).fetchone() == ("n3", None)
+    publish(prepared, "n3")
+    assert db.execute("select count(*) from ops.publication").fetchone() == (8,)
+    db.execute("drop schema vault_build cascade; create schema vault_build")
+
+
+def test_only_the_very_rows_of_a_publication_come_back(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(PublicationRefusedError, match="nothing was published yet"):
+        restore(prepared)
+    _set_members(db, 1)
+    publish(prepared, "n1")
+    _set_members(db, 2)
+    publish(prepared, "n2")
+    db.execute("update mart.fct_household_review set member_count = 7 where household_code = '1'")
+    with pytest.raises(PublicationRefusedError, match=r"fct_household_review was changed since.* 1 rows are not as"):
+        restore(prepared)
+    assert _households(db) == [("1", 7), ("2", 2)]
+    db.execute("update mart.fct_household_review set member_count = 2")
+    restore(prepared)
+    assert _households(db) == [("1", 1), ("2", 1)]
+    db.execute("alter table mart_build.dim_area add column level text")
+    publish(prepared, "n3")
+    with pytest.raises(PublicationRefusedError, match=r"structure of mart\.dim_area changed with publication"):
+        restore(prepared)
+    db.execute("update mart_build.dim_area set level = 'a'")
+    publish(prepared, "n4")
+    db.execute("create index on mart.dim_area (level); alter table mart.dim_area add column other text")
+    with pytest.raises(PublicationRefusedError, match=r"structure of mart\.dim_area was changed since"):
+        restore(prepared)
+    db.execute("alter table mart.dim_area drop column other")
+    restore(prepared)
+    assert db.execute("select level from mart.dim_area").fetchone() == (None,)
+
+    monkeypatch.setenv("CHUNGTAY_PUBLICATIONS_KEPT", "1")
+    get_settings.cache_clear()
+    publish(prepared, "n5")
+    monkeypatch.undo()
+    get_settings.cache_clear()
+    kept = db.execute("select count(distinct publication_id) from mart_history.dim_area").fetchone()
+    assert kept == (1,)
+    with pytest.raises(PublicationRefusedError, match="no longer kept"):
+        restore(prepared, 1 + db.execute("select min(publication_id) from ops.publication").fetchone()[0])
+
+
+def test_what_changed_is_told_by_table_and_period(db: psycopg.Connection[tuple[object, ...]], prepared: str) -> None:
+    db.execute("alter table mart_build.fct_household_review add column review_year integer default 2022")
+    publish(prepared, "n1")
+    db.execute("update mart_build.fct_household_review set review_year = 2023 where household_code = '2'")
+    publish(prepared, "n2")
+    assert db.execute(
+        "select changes -> 'fct_household_review' -> 'periods', changes -> 'dim_area' -> 'periods' from ops.publication"
+        " order by publication_id"
+    ).fetchall() == [
+        ({"2022": {"rows_removed": 0, "rows_added": 2}}, {}),
+        ({"2022": {"rows_removed": 1, "rows_added": 0}, "2023": {"rows_removed": 0, "rows_added": 1}}, {}),
+    ]
