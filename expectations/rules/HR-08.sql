@@ -1,8 +1,9 @@
 -- The household code begins with another commune than the row's. It may if the household is known to have moved: an
 -- earlier accepted review has it in the row's commune already, or has it at all and its movement this year is 'other',
 -- as official forms count households that moved in. It may, too, if that commune is no more and the row's is among
--- those that it became part of; where no list tells them, that is any of the same district. Not judged: a row without
--- commune or with a code that is none on that day (HR-01 tells), or whose household code has another form.
+-- those that it became part of; where no list tells all of them, since it ended before 2025, that is any of the same
+-- district. Not judged: a row without commune or with a code that is none on that day (HR-01 tells), or whose household
+-- code has another form.
 with suspect as (
     select
         b.submission_id,
@@ -84,7 +85,9 @@ merged as (
             ended.commune_code = district.commune_code
             and ended.parent_code = district.parent_code
     left join reference.admin_unit_successor as successor
-        on ended.begins_with = successor.old_commune_code
+        on
+            ended.begins_with = successor.old_commune_code
+            and successor.via_commune_code is null
     where successor.old_commune_code is null
 ),
 

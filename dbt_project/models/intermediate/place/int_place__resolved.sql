@@ -53,7 +53,8 @@ two_level as (
 main_successor as (
     select
         old_commune_code,
-        new_commune_code
+        new_commune_code,
+        via_commune_code
     from {{ ref('admin_unit_successor') }}
     where how = 'whole' or is_main_part
 ),
@@ -77,12 +78,14 @@ candidate as (
         named_place.commune_code,
         named_place.named_on,
         named_place.placed_on,
-        main_successor.new_commune_code,
+        case
+            when named_place.placed_on >= two_level.begins_on then main_successor.new_commune_code
+            else main_successor.via_commune_code
+        end,
         2
     from named_place
     cross join two_level
     inner join main_successor on named_place.commune_code = main_successor.old_commune_code
-    where named_place.placed_on >= two_level.begins_on
 ),
 
 -- The list of units knows two states of the three-level system, so a unit may be dated a little early or late: where

@@ -122,19 +122,35 @@ succeeded as (
     where named.named_on < two_level.begins_on and named.period_end_on >= two_level.begins_on
 ),
 
+taken_over as (
+    select
+        successor.old_commune_code,
+        successor.new_commune_code,
+        unit.valid_from,
+        coalesce(unit.valid_to, 'infinity') as valid_until
+    from {{ ref('bridge_admin_unit_successor') }} as successor
+    inner join {{ ref('dim_admin_unit') }} as unit
+        on
+            successor.old_commune_code = unit.code
+            and unit.level = 'commune'
+            and unit.system = 'three_level'
+),
+
 -- A new commune that took in others, too, or an old one that went nobody knows where.
 not_kept_apart as (
     select
         succeeded.target_code,
         succeeded.period_code
     from succeeded
-    left join {{ ref('bridge_admin_unit_successor') }} as successor
-        on succeeded.new_commune_code = successor.new_commune_code
+    left join taken_over
+        on
+            succeeded.new_commune_code = taken_over.new_commune_code
+            and succeeded.named_on between taken_over.valid_from and taken_over.valid_until
     left join named
         on
             succeeded.target_code = named.target_code
             and succeeded.period_code = named.period_code
-            and successor.old_commune_code = named.commune_code
+            and taken_over.old_commune_code = named.commune_code
     where named.commune_code is null
 ),
 
