@@ -5,7 +5,6 @@ select
     sender_code,
     period_code,
     period_end as period_end_on,
-    standard_code,
     extract(year from period_end)::integer as review_year,
     commune_code,
     counted as counted_code,
