@@ -63,6 +63,16 @@ class GateError(RuntimeError):
     """The gate could not judge; nothing was decided and the reports stay `received`."""
 
 
+class _LentSession(sa.StaticPool):
+    """The one session that Great Expectations is lent.
+
+    It disposes of the engines that it makes when the garbage collector finds them, be it in the midst of a judgement.
+    """
+
+    def dispose(self) -> None:
+        """Nothing is closed: the session is its owner's."""
+
+
 class ColumnCellsFilled(ColumnMapMetricProvider):  # type: ignore[misc]
     """A cell holds a value, or held something that could not be read: that is another finding."""
 
@@ -309,7 +319,7 @@ def _validate(
         "warehouse",
         # The address is required but never used: the session is given.
         connection_string="postgresql+psycopg://gate@session/warehouse",
-        kwargs={"creator": lambda: session, "poolclass": sa.StaticPool},
+        kwargs={"creator": lambda: session, "poolclass": _LentSession},
     )
     batch = source.add_table_asset(dataset, table_name=_BATCH).add_batch_definition_whole_table("newly landed")
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=dataset, data=batch, suite=suite))

@@ -1,5 +1,6 @@
 """The gate on a real PostgreSQL and the real Great Expectations: every rule, every verdict, every refusal to judge."""
 
+import gc
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ from psycopg.rows import dict_row
 from raw_reports import load_reference_lists
 
 from expectations import gate
-from expectations.gate import GateError, build_data_docs, judge, pending
+from expectations.gate import GateError, build_data_docs, judge, judge_within, pending
 from expectations.suites import PROJECT_DIR, SUITES_DIR
 from expectations.verdict import Verdict
 from ingestion.contract import Form, load_contracts
@@ -610,6 +611,16 @@ def test_two_judges_at_once_give_one_verdict(warehouse: Warehouse) -> None:
         thread.join()
     assert verdicts == [[Verdict(submission_id, "accepted_with_findings", 5, 1, 1)]] * 2
     assert len(warehouse.findings(submission_id)) == 1
+
+
+def test_great_expectations_does_not_close_the_session_that_it_was_lent(warehouse: Warehouse) -> None:
+    """Its engines dispose of their connections when the garbage collector finds them, while the next is judged, too."""
+    support = warehouse.submit("support_delivery", [SUPPORT | {"support_id": "1"}])
+    loan = warehouse.submit("credit_loan", [LOAN | {"loan_id": "1"}])
+    with psycopg.connect(warehouse.url, autocommit=True) as session:
+        judge_within(session, [support, loan], home=warehouse.home)
+        gc.collect()
+        assert not session.closed
 
 
 def test_data_sets_judged_at_once_do_not_mix(warehouse: Warehouse) -> None:
