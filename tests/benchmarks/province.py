@@ -560,8 +560,11 @@ from line;
 create temp table half_year as
 select
     year, half, year || '-S' || half as period_code,
+    -- the first half of a year in whose course the communes take over is the districts'
+    year - (half = 1 and exists (select from unit where unit.year = years.year and district_code is null))::integer
+        as year_of_units,
     (make_date(year, half * 6 - 5, 1) + interval '6 months' - interval '1 day')::date as ends_on
-from generate_series(%(first_year)s, %(last_year)s) as year, generate_series(1, 2) as half;
+from generate_series(%(first_year)s, %(last_year)s) as years (year), generate_series(1, 2) as half;
 
 create temp table made_capacity_activity as
 select
@@ -578,7 +581,7 @@ select
     1000000 * (5 + pg_temp.whole(unit.code::integer * 100 + number, 111, 60))::numeric as cost,
     (array['central', 'province'])[1 + number %% 2] as funding_source
 from half_year
-inner join unit on half_year.year = unit.year and (unit.district_code is not null or half_year.half = 2)
+inner join unit on half_year.year_of_units = unit.year
 cross join generate_series(1, 4) as number;
 
 create temp table made_task_progress as

@@ -3,10 +3,9 @@ with activity as not materialized (
         left(period_code, 4) as period_code,
         '' as breakdown_kind_code,
         '' as breakdown_code,
-        -- a code that names no place of that day has no figure of its own
-        case when admin_unit_key is not null then commune_code end as commune_code,
-        district_code,
-        province_code,
+        year_end_commune_code as commune_code,
+        year_end_district_code as district_code,
+        year_end_province_code as province_code,
         kind_code,
         participant_count,
         target_participant_count,

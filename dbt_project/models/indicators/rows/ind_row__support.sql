@@ -14,6 +14,9 @@ with support as not materialized (
         fact.commune_code,
         fact.district_code,
         fact.province_code,
+        fact.year_end_commune_code,
+        fact.year_end_district_code,
+        fact.year_end_province_code,
         fact.household_code,
         fact.person_no,
         fact.support_id,
@@ -25,6 +28,7 @@ with support as not materialized (
     inner join {{ ref('dim_policy') }} as policy on fact.policy_code = policy.policy_code
 ),
 
+-- A quarter counts in the unit of its last day, the year in that of 31 December.
 figure as not materialized (
     select
         'support_amount' as indicator_code,
@@ -33,7 +37,16 @@ figure as not materialized (
         coalesce(breakdown.code, 'unknown_' || breakdown.kind_code) as breakdown_code,
         support.amount_vnd as numerator,
         null::numeric as denominator,
-        support.*
+        support.commune_code,
+        support.district_code,
+        support.province_code,
+        support.household_code,
+        support.person_no,
+        support.support_id,
+        support.sender_code,
+        support.submission_id,
+        support.sheet_name,
+        support.row_number
     from support
     cross join
         lateral (
@@ -52,15 +65,24 @@ figure as not materialized (
         '',
         amount_vnd,
         quantity * full_price_vnd,
-        *
+        year_end_commune_code,
+        year_end_district_code,
+        year_end_province_code,
+        household_code,
+        person_no,
+        support_id,
+        sender_code,
+        submission_id,
+        sheet_name,
+        row_number
     from support
     where
         policy_code = 'health_card_near_poor'
         and status_code = 'delivered'
         and quantity is not null
     union all
-    -- A case may stand in several quarters: its place and standing are those of the last one, but what was once
-    -- delivered stays delivered.
+    -- A case may stand in several quarters: its standing is that of the last one, but what was once delivered stays
+    -- delivered.
     select
         'entitlement_coverage',
         year_code,
@@ -68,7 +90,16 @@ figure as not materialized (
         policy_group_code,
         is_delivered_in_year::integer,
         1,
-        *
+        year_end_commune_code,
+        year_end_district_code,
+        year_end_province_code,
+        household_code,
+        person_no,
+        support_id,
+        sender_code,
+        submission_id,
+        sheet_name,
+        row_number
     from support
     where
         is_last_of_year

@@ -10,7 +10,13 @@
     ref('stg_near_poor_movement'),
 ] -%}
 
-with named_place as (
+with two_level as (
+    select min(valid_from) as begins_on
+    from {{ ref('int_place__dated_unit') }}
+    where system = 'two_level'
+),
+
+named_place as (
     {%- for report in named_in %}
         select
             commune_code,
@@ -26,28 +32,38 @@ with named_place as (
         (period_end_on + interval '1 year')::date
     from {{ ref('int_household__classified') }}
     union
-    -- a supported household stands where the register has it
+    -- a supported household stands where the register has it, on the last day of the quarter and of the year
     select
         register.commune_code,
         register.named_on,
-        support.period_end_on
+        asked.placed_on
     from {{ ref('stg_support_delivery') }} as support
+    cross join two_level
+    cross join
+        lateral (
+            values
+            ({{ register_year('support', 'two_level') }}, support.period_end_on),
+            (support.period_year, make_date(support.period_year, 12, 31))
+        ) as asked (register_year, placed_on)
     inner join {{ ref('int_household__identity') }} as known on support.household_code = known.household_code
     inner join {{ ref('int_household__version') }} as register
-        on {{ version_in_year('register', 'known.household_id', 'support.period_year') }}
+        on {{ version_in_year('register', 'known.household_id', 'asked.register_year') }}
     union
     -- or, when it is in no register, where its code was given
     select
-        left(household_code, 5),
-        period_end_on as named_on,
-        period_end_on as placed_on
-    from {{ ref('stg_support_delivery') }}
-),
-
-two_level as (
-    select min(valid_from) as begins_on
-    from {{ ref('int_place__dated_unit') }}
-    where system = 'two_level'
+        left(support.household_code, 5),
+        support.period_end_on,
+        asked.placed_on
+    from {{ ref('stg_support_delivery') }} as support
+    cross join
+        lateral (values (support.period_end_on), (make_date(support.period_year, 12, 31))) as asked (placed_on)
+    union
+    -- what is reported by parts of a year counts for the year where its place is in the end
+    select
+        commune_code,
+        period_end_on,
+        make_date(period_year, 12, 31)
+    from {{ ref('stg_capacity_activity') }}
 ),
 
 main_successor as (

@@ -20,6 +20,9 @@ select
     commune_code,
     district_code,
     reported_province_code as province_code,
+    year_end_commune_code,
+    year_end_district_code,
+    reported_year_end_province_code as year_end_province_code,
     submission_id,
     sheet_name,
     row_number
