@@ -378,6 +378,21 @@ def test_no_target_is_silently_absent(query: Query) -> None:
     ]
 
 
+def test_the_communes_of_today_have_every_household_of_then(query: Query) -> None:
+    """Also those of the six communes of Hiệp Hòa that were joined to others before the districts ended."""
+    in_units = (
+        "select period_code, sum(numerator), sum(denominator), bool_and(is_publishable) from mart.{}"
+        " where admin_unit_level = 'commune' and indicator_code = 'poor_household_rate' and breakdown_code = '' group by 1 order by 1"
+    )
+    now = query(in_units.format("fct_indicator_new_unit"))
+    assert now == query(in_units.format("fct_indicator"))
+    assert [row[:2] for row in now] == [("2022", 213), ("2023", 177), ("2024", 138)]
+    assert query(
+        "select new_commune_code, share::integer from mart.bridge_admin_unit_share"
+        " where old_commune_code in ('07813', '07819', '07828', '07834', '07837', '07852') order by old_commune_code"
+    ) == [("07822", 1), ("07822", 1), ("07822", 1), ("07864", 1), ("07864", 1), ("07864", 1)]
+
+
 def test_only_districts_that_reported_two_years_are_ranked(query: Query) -> None:
     assert query(
         "select period_code, sender_code, total_rank, ranked_unit_count, unit_count from mart.fct_district_scorecard"
