@@ -1,9 +1,22 @@
+-- A select for each level, not a list of levels beside the row: so a filter on the place reaches the facts.
+with source as (
+    {%- for level in ['commune', 'district', 'province'] %}
+        select
+            *,
+            '{{ level }}' as admin_unit_level,
+            {{ level }}_code as admin_unit_code
+        from {{ ref('rpt_indicator_row') }}
+        where {{ level }}_code is not null
+        {{- '\n        union all' if not loop.last }}
+    {%- endfor %}
+)
+
 select
     source.indicator_code,
     source.period_code,
     source.standard_code,
-    place.admin_unit_level,
-    place.admin_unit_code,
+    source.admin_unit_level,
+    source.admin_unit_code,
     source.breakdown_kind_code,
     source.breakdown_code,
     source.numerator,
@@ -21,19 +34,11 @@ select
     -- a whole row, as a spreadsheet goes to it
     coalesce('''' || replace(nullif(source.sheet_name, ''), '''', '''''') || '''!', '')
     || source.row_number || ':' || source.row_number as row_address
-from {{ ref('ind_row') }} as source
-cross join
-    lateral (
-        values
-        ('commune', source.commune_code),
-        ('district', source.district_code),
-        ('province', source.province_code)
-    ) as place (admin_unit_level, admin_unit_code)
+from source
 left join {{ ref('dim_submission') }} as submission on source.submission_id = submission.submission_id
 where
-    place.admin_unit_code is not null
     -- what a sum leaves out is not behind it; a figure of its own that is not known leads to the rows that make it so
-    and not exists (
+    not exists (
         select 1
         from {{ ref('fct_indicator_left_out') }} as left_out
         where
@@ -47,5 +52,5 @@ where
                 when source.district_code is not null then 'district'
                 else 'province'
             end = left_out.admin_unit_level
-            and (place.admin_unit_level <> 'commune' or left_out.reason_code = 'missing_report')
+            and (source.admin_unit_level <> 'commune' or left_out.reason_code = 'missing_report')
     )

@@ -1,4 +1,4 @@
--- Superset, table: the targets of the plans beside the province's figures
+-- Superset, table: where the targets of the plans stand in a year
 select
     programme.name_vi as programme,
     target.target_code,
@@ -7,13 +7,13 @@ select
     target.target_low,
     target.target_high,
     target.due_year,
-    indicator.period_code,
-    indicator.value
-from mart.dim_target as target
-inner join mart.dim_programme as programme on target.programme_code = programme.programme_code
-left join mart.fct_indicator as indicator
-    on
-        target.indicator_code = indicator.indicator_code
-        and indicator.admin_unit_level = 'province'
-        and indicator.period_code = '2023'
+    progress.baseline_value,
+    progress.value,
+    progress.distance,
+    progress.pace_required,
+    progress.status_code
+from mart.fct_target_progress as progress
+inner join mart.dim_target as target on progress.target_code = target.target_code
+inner join mart.dim_programme as programme on progress.programme_code = programme.programme_code
+where progress.period_code = '2023'
 order by programme.name_vi asc, target.target_code asc

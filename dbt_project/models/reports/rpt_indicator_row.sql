@@ -1,0 +1,20 @@
+select
+    indicator_code,
+    period_code,
+    standard_code,
+    breakdown_kind_code,
+    breakdown_code,
+    commune_code,
+    district_code,
+    province_code,
+    numerator,
+    denominator,
+    household_code,
+    person_no,
+    record_id,
+    dataset,
+    sender_code,
+    submission_id,
+    sheet_name,
+    row_number
+from {{ ref('ind_row') }}
