@@ -382,7 +382,8 @@ def test_the_communes_of_today_have_every_household_of_then(query: Query) -> Non
     """Also those of the six communes of Hiệp Hòa that were joined to others before the districts ended."""
     in_units = (
         "select period_code, sum(numerator), sum(denominator), bool_and(is_publishable) from mart.{}"
-        " where admin_unit_level = 'commune' and indicator_code = 'poor_household_rate' and breakdown_code = '' group by 1 order by 1"
+        " where admin_unit_level = 'commune' and indicator_code = 'poor_household_rate' and breakdown_code = ''"
+        " group by 1 order by 1"
     )
     now = query(in_units.format("fct_indicator_new_unit"))
     assert now == query(in_units.format("fct_indicator"))
