@@ -2,7 +2,8 @@
 ### Build the warehouse and publish it
 
 **What.** dbt builds and tests staging, intermediate and marts in private schemas, one task per layer. When every test
-has passed and no row or dong is unaccounted for, one transaction brings the changed rows into `mart`.
+has passed and no row or dong is unaccounted for, one transaction brings the changed rows into `mart`. At the
+end operators are told: what was published or refused, which reports were rejected, who is late.
 
 **Trigger.** The asset `reports_judged`, or by hand after a change of the models.
 
@@ -46,11 +47,18 @@ def build_warehouse() -> None:
         outlet_events[PUBLISHED].extra = {"night_id": night_id}
         return pipeline.publish(night_id)
 
+    @task
+    def notify(night_id: str) -> dict[str, Any]:
+        from ingestion import pipeline
+
+        return pipeline.notify(night_id)
+
     layers = [
         build.override(task_id=f"build_{layer}")(layer=layer, night_id=NIGHT)
         for layer in ("staging", "intermediate", "marts")
     ]
-    chain(*layers, publish(night_id=NIGHT))
+    # told also when something failed; being a teardown, it does not make the run green
+    chain(*layers, publish(night_id=NIGHT), notify(night_id=NIGHT).as_teardown())
 
 
 build_warehouse()

@@ -50,7 +50,13 @@ def judge_reports() -> None:
 
         return pipeline.answer(night_id)
 
-    judge(night_id=NIGHT) >> answer(night_id=NIGHT)
+    @task
+    def notify(night_id: str) -> dict[str, Any]:
+        from ingestion import pipeline
+
+        return pipeline.send_messages(night_id)
+
+    judge(night_id=NIGHT) >> answer(night_id=NIGHT) >> notify(night_id=NIGHT).as_teardown()
 
 
 judge_reports()

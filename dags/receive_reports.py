@@ -62,11 +62,17 @@ def receive_reports() -> None:
             raise AirflowSkipException("nothing was received: the senders could not be listed")
         outlet_events[RECEIVED].extra = {"night_id": night_id}
 
+    @task
+    def notify(night_id: str) -> dict[str, Any]:
+        from ingestion import pipeline
+
+        return pipeline.send_messages(night_id)
+
     senders = list_senders()
     received = receive.partial(night_id=NIGHT).expand(batch=senders)
     load_reference_lists(night_id=NIGHT) >> senders
-    received >> announce(senders, night_id=NIGHT)
-    received >> EmptyOperator(task_id="all_received")  # red where a sender failed, so that the run is red
+    ended = [announce(senders, night_id=NIGHT), EmptyOperator(task_id="all_received")]  # the second is red where a
+    received >> ended >> notify(night_id=NIGHT).as_teardown()  # sender failed, so that the run is; it is told anyhow
 
 
 receive_reports()

@@ -93,6 +93,7 @@ def status(as_json: AsJson = False) -> None:
     import sqlalchemy as sa
 
     from ingestion.local.airflow import Airflow
+    from ingestion.notify import channels
     from ingestion.ops import Publication, Submission
 
     settings = get_settings()
@@ -104,6 +105,7 @@ def status(as_json: AsJson = False) -> None:
         **{name: processes.get(name) for name in ("api_server", "scheduler", "dag_processor")},
         "airflow_url": airflow.url if processes else None,
     }
+    told: dict[str, Any] = {"channels": list(channels(settings)), "undelivered": []}
     reports: list[dict[str, Any]] = []
     publications: list[dict[str, Any]] = []
     if settings.warehouse_url or airflow.server.pid():
@@ -131,8 +133,10 @@ def status(as_json: AsJson = False) -> None:
             .order_by(Publication.publication_id.desc())
             .limit(1)
         )
+        told["undelivered"] = _undelivered()
     if as_json:
-        _print_json({"stack": stack, "reports": reports, "publication": next(iter(publications), None)})
+        publication = next(iter(publications), None)
+        _print_json({"stack": stack, "reports": reports, "publication": publication, "messages": told})
         return
     console = _console()
     _print_table(console, "Reports", reports)
@@ -148,10 +152,31 @@ def status(as_json: AsJson = False) -> None:
             )
     else:
         console.print("Published  nothing yet")
+    console.print(f"Messages   by {' and '.join(told['channels']) or 'no channel: none is set, nothing is sent'}")
+    if told["undelivered"]:
+        _print_table(console, "Undelivered", told["undelivered"])
     for name in ("postgres", "api_server", "scheduler", "dag_processor"):
         console.print(f"{name:<14} {f'runs, process {stack[name]}' if stack[name] else 'is down'}")
     if processes:
         console.print(f"Airflow        {airflow.url}   password in {airflow.password_file}")
+
+
+def _undelivered() -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    import sqlalchemy as sa
+
+    from ingestion.notify import undelivered
+    from ingestion.warehouse import create_engine
+
+    engine = create_engine(_url())
+    try:
+        with engine.connect() as connection:
+            if connection.scalar(sa.text("select to_regclass('ops.notification') is null")):
+                return []
+            return [asdict(each) for each in undelivered(connection)]
+    finally:
+        engine.dispose()
 
 
 # -- the work --
@@ -177,6 +202,38 @@ def night(
     _print_night(console, done)
     if not done.published or done.failures:
         raise typer.Exit(1)
+
+
+@cli.command()
+def watch(
+    once: Annotated[bool, typer.Option("--once", help="Look once, for cron: exit code 1 if something rings.")] = False,
+) -> None:
+    """Ring when no night was published in time, scheduler or warehouse is dead, a night hangs, an alert is lost."""
+    import time
+
+    from ingestion.local.postgres import locked
+    from ingestion.notify import channels, runbook_page
+    from ingestion.watch import lock_of, look
+
+    settings = get_settings()
+    if not channels(settings):
+        typer.echo("chưa đặt kênh nhận tin / no channel is set: nobody is told but by this command", err=True)
+    try:
+        with locked(lock_of(settings), wait=False):
+            while True:
+                seen = look(settings)
+                for alarm in seen.ringing if once else seen.begun:
+                    page = runbook_page(alarm.kind, settings)
+                    typer.echo(f"{alarm.kind}: {alarm.text_vi} / {alarm.text_en} {page}")
+                for kind in seen.over:
+                    typer.echo(f"{kind}: đã hết / over")
+                for why in seen.unsent:
+                    typer.echo(f"chưa gửi được / not sent: {why}", err=True)
+                if once:
+                    raise typer.Exit(0 if seen.is_quiet else 1)
+                time.sleep(settings.watch_seconds)
+    except BlockingIOError:
+        raise CommandError(f"another watcher runs on {settings.home}") from None
 
 
 @cli.command()

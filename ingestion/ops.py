@@ -5,6 +5,7 @@ The tables are made by Alembic (`ingestion/migrations`); this module is their on
 
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -30,6 +31,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 SUBMISSION_STATUSES = ("received", "rejected", "accepted", "accepted_with_findings", "superseded", "duplicate")
 IN_FORCE_STATUSES = ("accepted", "accepted_with_findings")
 VERDICTS = ("rejected", *IN_FORCE_STATUSES)
+CHANNELS = ("mail", "webhook")
 
 
 def now() -> datetime:
@@ -270,6 +272,53 @@ class SurrogateSecret(Base):
     remembered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
     __table_args__ = (CheckConstraint("is_only_row", name="only_row"),)
+
+
+class Notification(Base):
+    """One row per message to those who run the warehouse, written with what it tells."""
+
+    __tablename__ = "notification"
+
+    notification_id: Mapped[UUID] = mapped_column(
+        primary_key=True, comment="Goes with the message: it may come twice, and is known by this."
+    )
+    kind: Mapped[str] = mapped_column(Text, comment="Name of its page in docs/runbook.")
+    night_id: Mapped[str] = mapped_column(Text, server_default="")
+    title_vi: Mapped[str] = mapped_column(Text)
+    title_en: Mapped[str] = mapped_column(Text)
+    text_vi: Mapped[str] = mapped_column(Text)
+    text_en: Mapped[str] = mapped_column(Text)
+    details: Mapped[str] = mapped_column(Text, server_default="", comment="A list, a line each; in no language.")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
+
+
+class NotificationDelivery(Base):
+    """One row per message and channel that was set when it was written."""
+
+    __tablename__ = "notification_delivery"
+
+    notification_id: Mapped[UUID] = mapped_column(ForeignKey("ops.notification.notification_id"), primary_key=True)
+    channel: Mapped[str] = mapped_column(Text, primary_key=True)
+    attempt_count: Mapped[int] = mapped_column(Integer, server_default="0")
+    next_attempt_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
+    last_error: Mapped[str] = mapped_column(Text, server_default="")
+    delivered_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint(f"channel in {CHANNELS}", name="channel"),
+        Index("notification_delivery_due_idx", "next_attempt_at", postgresql_where="delivered_at is null"),
+    )
+
+
+class NotifiedFact(Base):
+    """One row per fact that a message told: it is told once."""
+
+    __tablename__ = "notified_fact"
+
+    fact: Mapped[str] = mapped_column(Text, primary_key=True)
+    notification_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("ops.notification.notification_id"), comment="Null: from before there were messages."
+    )
 
 
 for _mapper in Base.registry.mappers:  # the docstring is the table's comment in the database, too

@@ -18,6 +18,7 @@ from ingestion.ops import StepOutcome, now
 from ingestion.settings import get_settings
 
 if TYPE_CHECKING:
+    from ingestion.notify import Message
     from ingestion.receive import IncomingFile, Receipt
 
 log = logging.getLogger(__name__)
@@ -54,17 +55,21 @@ class _Outcome:
 
 @contextmanager
 def _step(night_id: str, step: str, subject: str = "") -> Iterator[_Outcome]:
-    """Record the outcome of the block; an exception is recorded and goes on."""
+    """Record the outcome of the block; an exception is recorded, with a message that tells of it, and goes on."""
+    from ingestion.notify import write
+    from ingestion.warehouse import create_engine, step_session
+
     outcome, started = _Outcome(), time.monotonic()
+    failure: BaseException | None = None
     try:
-        yield outcome
+        with step_session(warehouse_url(), step, subject):
+            yield outcome
     except BaseException as error:
         outcome.status_code = "failed"
         outcome.message = brief(error)
+        failure = error
         raise
     finally:
-        from ingestion.warehouse import create_engine
-
         engine = create_engine(warehouse_url())
         with engine.begin() as connection:
             connection.execute(
@@ -80,7 +85,28 @@ def _step(night_id: str, step: str, subject: str = "") -> Iterator[_Outcome]:
                     finished_at=now(),
                 )
             )
+            if failure is not None:
+                fact = " ".join(filter(None, ("failed", night_id, step, subject)))
+                write(connection, _told(night_id, step, subject, failure), get_settings(), [fact])
         engine.dispose()
+
+
+def _told(night_id: str, step: str, subject: str, error: BaseException) -> "Message":
+    """The message about a failure: a refusal where the data are at fault, else the failure of a step."""
+    from ingestion.notify import failed, refused
+
+    if step == "publish":
+        from ingestion.relation import PublicationRefusedError
+
+        if isinstance(error, PublicationRefusedError):
+            return refused(night_id, str(error).split("; "))
+    if step == "build":
+        from dbt_project.build import BuildError
+
+        if isinstance(error, BuildError) and any(node.status == "fail" for node in error.failed):
+            # names of tests alone: what dbt says of one may quote a value
+            return refused(night_id, [f"{node.resource_type} {node.name}" for node in error.failed])
+    return failed(night_id, step, subject, error)
 
 
 def load_reference_lists(night_id: str) -> Counts:
@@ -265,17 +291,65 @@ def restore_publication(publication_id: int | None, night_id: str) -> Counts:
         }
 
 
+def send_messages(night_id: str) -> Counts:
+    """Send what is to be told; whatever is in the way of that fails no night."""
+    from ingestion.notify import send_due
+    from ingestion.warehouse import create_engine
+
+    try:
+        engine = create_engine(warehouse_url())
+        try:
+            return dict(send_due(engine, get_settings()))
+        finally:
+            engine.dispose()
+    except Exception as error:  # noqa: BLE001 - it is tried again by the next night, or the watcher
+        log.error("messages of night %s were not sent: %s", night_id, brief(error))
+        return {}
+
+
+def notify(night_id: str) -> Counts:
+    """Tell of reports that were rejected and of those that are overdue, then send what is to be told; as above."""
+    from ingestion.notify import write_overdue, write_rejected
+    from ingestion.overdue import NothingReceivedError, overdue_reports
+    from ingestion.warehouse import create_engine
+
+    counts: Counts = {}
+    try:
+        url = warehouse_url()
+        engine = create_engine(url)
+        try:
+            with _step(night_id, "notify") as outcome:
+                try:
+                    overdue = overdue_reports(url)
+                except NothingReceivedError:
+                    overdue = []
+                with engine.begin() as connection:
+                    counts["rejected"] = write_rejected(connection, get_settings(), night_id)
+                    counts["overdue"] = write_overdue(connection, get_settings(), night_id, overdue)
+                outcome.count_in = outcome.count_out = counts["rejected"] + counts["overdue"]
+        finally:
+            engine.dispose()
+    except Exception as error:  # noqa: BLE001 - the next night tells it
+        log.error("night %s was not told: %s", night_id, brief(error))
+    return counts | send_messages(night_id)
+
+
 def run_night(night_id: str, inbox: str | None = None) -> Counts:
     """A whole night in this process, without a scheduler; the same steps in the same order."""
-    load_reference_lists(night_id)
-    received = [receive_batch(batch, night_id) for batch in batches(inbox)]
-    judged = judge_pending(night_id)
-    answered = answer(night_id)
-    built = {layer: build_layer(layer, night_id) for layer in LAYERS}
+    try:
+        load_reference_lists(night_id)
+        received = [receive_batch(batch, night_id) for batch in batches(inbox)]
+        judged = judge_pending(night_id)
+        answered = answer(night_id)
+        built = {layer: build_layer(layer, night_id) for layer in LAYERS}
+        changes = publish(night_id)
+    finally:
+        told = notify(night_id)
     return {
         "received": received,
         "judged": judged,
         "answered": answered,
         "built": built,
-        "published": publish(night_id),
+        "published": changes,
+        "told": told,
     }

@@ -12,7 +12,7 @@ from typing import Literal
 import sqlalchemy as sa
 from psycopg import sql
 
-from ingestion import history
+from ingestion import history, notify
 from ingestion.conservation import conservation_differences
 from ingestion.history import TableChange
 from ingestion.ops import Publication
@@ -91,7 +91,7 @@ def _record(
     structure: dict[str, str],
     latest: history.Latest | None,
 ) -> None:
-    """Write down what changed; nothing if the same night has published just this, killed after commit and run again."""
+    """Write down what changed, and the message of it; nothing if the same night has published just this, killed after commit and run again."""
     this = Publication.publication_id == publication_id
     rows_changed = sum(change.rows_removed + change.rows_added for change in changes.values())
     night_id = connection.execute(sa.select(Publication.night_id).where(this)).scalar_one()
@@ -107,6 +107,8 @@ def _record(
             structure=structure,
         )
     )
+    message = notify.published(night_id, changes)
+    notify.write(connection, message, get_settings(), [f"published {publication_id}"])
 
 
 def _align_structure(connection: sa.Connection, table: Relation) -> bool:

@@ -1,6 +1,7 @@
 """Settings, all from the environment; one object, made once per process."""
 
 import os
+from datetime import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,6 +30,35 @@ class Settings(BaseSettings):
     )
     pg_bin: Path | None = Field(default=None, description="Folder with initdb and pg_ctl; found when not set.")
     publications_kept: int = Field(default=14, ge=1, description="How many of the last publications can be undone.")
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server for messages, smtp://user:password@host:587 or smtps://…; no mail when not set.",
+    )
+    alert_to: str | None = Field(default=None, description="Who gets mail, separated by commas.")
+    alert_from: str | None = Field(default=None, description="Sender of the mail; the first of alert_to when not set.")
+    webhook_url: SecretStr | None = Field(
+        default=None, description="Where messages are posted as JSON; nowhere when not set."
+    )
+    runbook_url: str = Field(
+        default="docs/runbook", description="Where the runbook stands; messages link to <runbook_url>/<kind>.md."
+    )
+    time_zone: str = Field(default="Asia/Ho_Chi_Minh", description="The province's time zone.")
+    night_starts: time = Field(
+        default=time(20), description="When the night is due to start, local time; as the schedule of the DAG says."
+    )
+    published_by: time = Field(
+        default=time(6), description="When a night must be published, local time; else the watcher rings."
+    )
+    airflow_url: str | None = Field(
+        default=None, description="Airflow's API server that the watcher asks; the home's own when not set."
+    )
+    hang_minutes: float = Field(
+        default=60, description="A step may run so long, or three times its longest of late, before the watcher rings."
+    )
+    alert_lost_minutes: float = Field(
+        default=60, description="A message may stay undelivered so long before the watcher rings."
+    )
+    watch_seconds: float = Field(default=60, description="Between two looks of the watcher.")
     max_file_mb: int = Field(default=64, description="Largest file read, in MiB.")
     max_cells: int = Field(default=20_000_000, description="Most cells read from one file.")
     max_columns: int = Field(default=16_384, description="Most columns of one sheet.")
@@ -47,6 +77,8 @@ class Settings(BaseSettings):
         self.home = self.home.absolute()
         self.inbox = (self.inbox or self.home / "inbox").absolute()
         self.outbox = (self.outbox or self.home / "outbox").absolute()
+        if self.smtp_url and not self.alert_to:
+            raise ValueError("CHUNGTAY_SMTP_URL is set without CHUNGTAY_ALERT_TO: whom is the mail for?")
 
     def environment(self) -> dict[str, str]:
         """The environment in which another process has these settings; it needs no secret, and gets asterisks."""

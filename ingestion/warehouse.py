@@ -1,10 +1,12 @@
 """The warehouse's database: engine, schemas, control tables, roles. Idempotent; safe to run on every start."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import sqlalchemy as sa
 
 if TYPE_CHECKING:  # only preparing needs them; light commands need no more than an engine
@@ -29,6 +31,7 @@ SCHEMAS = {
 }
 READERS = {"bi_reader": ("mart",), "statistician": ("mart", "release"), "case_worker": ("mart", "vault")}
 MIGRATIONS_DIR = Path(str(files("ingestion") / "migrations"))
+STEP_SESSION = "chungtay step: "  # how the name of such a session begins
 _PREPARE_LOCK = 0x0C417A1  # advisory lock: two processes may prepare one new warehouse at the same time
 
 
@@ -40,6 +43,13 @@ def sqlalchemy_url(url: str) -> sa.URL:
 def create_engine(url: str) -> sa.Engine:
     """An engine on the warehouse at this libpq URL. Its errors quote no values: they may be people's names."""
     return sa.create_engine(sqlalchemy_url(url), pool_pre_ping=True, hide_parameters=True)
+
+
+@contextmanager
+def step_session(url: str, step: str, subject: str) -> Iterator[None]:
+    """Show that a step runs, by a session of this name for as long as the block; a kill ends it with the process."""
+    with psycopg.connect(url, autocommit=True, application_name=f"{STEP_SESSION}{step} {subject}".strip()):
+        yield
 
 
 def alembic_config(connection: sa.Connection) -> "Config":

@@ -19,6 +19,7 @@ from ingestion.local.airflow_client import AirflowApiError, AirflowClient
 from ingestion.local.postgres import locked
 from ingestion.night import FLOW, NightError, Task, run_night
 from ingestion.settings import PROJECT_DIR, Settings, get_settings
+from ingestion.watch import look
 
 COMPONENTS = {"api_server", "dag_processor", "scheduler"}
 
@@ -115,7 +116,11 @@ def test_up_mends_what_was_killed(stack: Airflow) -> None:
     os.kill(before["scheduler"], signal.SIGKILL)
     psutil.wait_procs([psutil.Process(before["scheduler"])], timeout=5)
     assert "scheduler" not in stack.processes()
+    settings = Settings(home=stack.home, inbox=None, warehouse_url=None)
+    [alarm] = [alarm for alarm in look(settings).ringing if alarm.kind == "scheduler_dead"]
+    assert "scheduler: no process" in alarm.text_en
     stack.up()
+    assert "scheduler_dead" in look(settings).over
     after = stack.processes()
     assert after.keys() == COMPONENTS
     assert not set(after.values()) & set(before.values())

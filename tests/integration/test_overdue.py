@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dbt_project.build import seed_if_changed
+from ingestion import pipeline
 from ingestion.cli import cli
 from ingestion.period import Period
 from ingestion.settings import get_settings
@@ -134,6 +135,15 @@ def test_today_is_the_default_and_communes_owe_since_2025(overdue: Overdue) -> N
     found = overdue()
     assert {row["sender_code"][:3] for row in found if row["period_code"] == "2025"} == {"xa-"}
     assert [row["days_overdue"] for row in found] == sorted((row["days_overdue"] for row in found), reverse=True)
+
+
+def test_the_night_tells_of_what_is_overdue(overdue: Overdue, home: str) -> None:
+    late = {row["sender_code"] for row in overdue()}
+    assert pipeline.notify("night")["overdue"] == len(overdue())
+    assert pipeline.notify("next")["overdue"] == 0
+    with psycopg.connect(home) as db:
+        told = db.execute("select title_en from ops.notification where kind = 'reports_overdue'").fetchall()
+    assert told == [(f"{len(late)} senders are late with {len(overdue())} reports",)]
 
 
 def test_the_view_comes_back_when_it_is_gone(overdue: Overdue, home: str) -> None:
