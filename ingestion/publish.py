@@ -91,7 +91,8 @@ def _record(
     structure: dict[str, str],
     latest: history.Latest | None,
 ) -> None:
-    """Write down what changed, and the message of it; nothing if the same night has published just this, killed after commit and run again."""
+    """Write down what changed, with the message of it; nothing if the same night has published just this, killed after
+    commit and run again."""
     this = Publication.publication_id == publication_id
     rows_changed = sum(change.rows_removed + change.rows_added for change in changes.values())
     night_id = connection.execute(sa.select(Publication.night_id).where(this)).scalar_one()
