@@ -10,11 +10,14 @@
     ({{ (columns + constraints) | join(', ') }})
 {%- endmacro %}
 
-{# Post-hook: adds the primary key and then the foreign keys of the model's contract. #}
+{#
+    Post-hook: adds the primary key and then the foreign keys of the model's contract. A foreign key locks what it refers
+    to, so all models take them in one order, by name: else two that are built at once may wait for each other.
+#}
 {% macro add_keys() -%}
     {%- for type in ['primary_key', 'foreign_key'] %}
     {%- for constraint in adapter.render_raw_model_constraints(
-        raw_constraints=model['constraints'] | selectattr('type', 'equalto', type) | list
+        raw_constraints=model['constraints'] | selectattr('type', 'equalto', type) | sort(attribute='to')
     ) %}
     alter table {{ this }} add {{ constraint }};
     {%- endfor %}
