@@ -598,11 +598,9 @@ def restore(
     """Fill an empty home from a backup; may be killed and run again."""
     from ingestion.backup import BackupError, read_manifest
     from ingestion.backup import restore as restore_backup
-    from ingestion.local.airflow import Airflow
 
     settings = get_settings()
-    if Airflow(settings).processes():
-        raise CommandError("Airflow runs on this home: stop it first (`chungtay down`)")
+    _refuse_while_airflow_runs()
     try:
         read_manifest(folder)  # before a server is started for nothing
         manifest, has_secret = restore_backup(settings, _url(), folder.absolute(), replace=yes, say=_say)
@@ -617,6 +615,69 @@ def restore(
             f" no secret: set CHUNGTAY_SURROGATE_SECRET, or fill {settings.home / 'surrogate_secret'}, before a night",
             err=True,
         )
+
+
+@cli.command("rotate-surrogates")
+def rotate_surrogates(
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before every person gets a new key.")] = False,
+) -> None:
+    """Change the secret behind people's keys: all of them change in one publication; may be killed and run again."""
+    from datetime import UTC, datetime
+
+    from dbt_project.build import BuildError
+    from ingestion import pipeline
+    from ingestion.local.postgres import locked
+    from ingestion.publish import PublicationRefusedError
+    from ingestion.surrogate import SurrogateSecretError
+
+    settings = get_settings()
+    _refuse_while_airflow_runs()
+    if not yes:
+        typer.confirm(
+            "Every person gets a new key; what was copied out of the marts joins no longer. Go on?", abort=True
+        )
+    try:
+        with locked(settings.home / ".night.lock", wait=False):
+            changes = pipeline.rotate_surrogates(f"rotation-{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    except BlockingIOError:
+        raise CommandError(f"a night runs on {settings.home}; wait for its end") from None
+    except (SurrogateSecretError, BuildError, PublicationRefusedError) as error:
+        raise CommandError(str(error)) from error
+    typer.echo(f"published: {sum(change['rows_added'] for change in changes.values())} rows under new keys")
+
+
+@cli.command("rotate-password")
+def rotate_password() -> None:
+    """Give the home's own server a new password; `url` prints the new address."""
+    from ingestion.local.postgres import Server
+
+    settings = get_settings()
+    _refuse_while_airflow_runs()
+    Server(settings.home, settings.pg_bin).change_password()
+    typer.echo("changed")
+
+
+@cli.command()
+def clean(
+    older_than: Annotated[int, typer.Option(help="Days that a file must not have changed.", min=1)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+) -> None:
+    """Delete old logs, results of the gate and answers to superseded reports; never what was received."""
+    from ingestion.clean import outdated_files
+
+    paths = sorted(set(outdated_files(get_settings(), _url(), older_than)))
+    for path in paths:
+        typer.echo(str(path))
+        if not dry_run:
+            path.unlink(missing_ok=True)
+    typer.echo(f"{len(paths)} files {'would be ' if dry_run else ''}deleted")
+
+
+def _refuse_while_airflow_runs() -> None:
+    from ingestion.local.airflow import Airflow
+
+    if Airflow(get_settings()).processes():
+        raise CommandError("Airflow runs on this home: stop it first (`chungtay down`)")
 
 
 def _say(message: str) -> None:

@@ -334,6 +334,23 @@ def notify(night_id: str) -> Counts:
     return counts | send_messages(night_id)
 
 
+def rotate_surrogates(night_id: str) -> Counts:
+    """Give every person a new key, under a new secret, in one publication; killed, the next night publishes them."""
+    from ingestion import surrogate
+    from ingestion.warehouse import create_engine
+
+    load_reference_lists(night_id)
+    engine = create_engine(warehouse_url())
+    try:
+        with _step(night_id, "rotate", "surrogate secret"), engine.begin() as connection:
+            surrogate.rotate(connection, get_settings())
+    finally:
+        engine.dispose()
+    for layer in LAYERS:
+        build_layer(layer, night_id)
+    return publish(night_id)
+
+
 def run_night(night_id: str, inbox: str | None = None) -> Counts:
     """A whole night in this process, without a scheduler; the same steps in the same order."""
     try:

@@ -7,6 +7,7 @@ A surrogate is HMAC-SHA256 of an identity. PostgreSQL makes it (macro `keyed_has
 import hashlib
 import hmac
 import secrets
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -37,8 +38,12 @@ def secret(settings: Settings) -> bytes:
     make_home(settings.home)
     with locked(settings.home / ".surrogate_secret.lock"):
         if not path.exists():
-            write_private(path, secrets.token_urlsafe(48))
+            _make(path)
     return path.read_text().strip().encode()
+
+
+def _make(path: Path) -> None:
+    write_private(path, secrets.token_urlsafe(48))
 
 
 def surrogate(key: bytes, identity: str) -> str:
@@ -70,3 +75,23 @@ def remember(connection: sa.Connection, key: bytes) -> None:
             " (CHUNGTAY_SURROGATE_SECRET, or the file surrogate_secret of the home) is not the one that made this"
             " warehouse's keys; restore that one: another would change the key of every person"
         )
+
+
+def rotate(connection: sa.Connection, settings: Settings) -> None:
+    """Make another secret that of this warehouse: a new one in the home, or the one that was set anew.
+
+    The former one is not kept. Run again after a kill between home and warehouse, it goes on with the new one. Raises
+    SurrogateSecretError if the secret is set and still the same.
+    """
+    known = connection.scalar(sa.select(SurrogateSecret.fingerprint))
+    if known in (None, fingerprint(secret(settings))):
+        if settings.surrogate_secret is None:
+            _make(settings.home / "surrogate_secret")
+        elif known is not None:
+            raise SurrogateSecretError(
+                "hãy đặt CHUNGTAY_SURROGATE_SECRET thành khóa mới trước / set CHUNGTAY_SURROGATE_SECRET to a new secret"
+                " first: it is still the one of this warehouse"
+            )
+    values = {"fingerprint": fingerprint(secret(settings)), "remembered_at": sa.func.now()}
+    statement = insert(SurrogateSecret).values(values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["is_only_row"], set_=values))

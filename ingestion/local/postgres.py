@@ -206,6 +206,31 @@ class Server:
                 raise ServerError(f"the server (process {pid}) did not stop: {done.stderr.strip()}")
             return True
 
+    def change_password(self) -> None:
+        """Give the server's user a new password; killed at any moment, run it again."""
+        import psycopg
+        from psycopg import sql
+
+        self.start()
+        with locked(self.home / ".postgres.lock"):
+            # both are noted while it changes: one of them is the server's
+            state = {"next_password": secrets.token_urlsafe(24)} | self._state()
+            self._save(state)
+            try:
+                connection = psycopg.connect(self.url("postgres"), autocommit=True)
+            except psycopg.OperationalError:
+                self._save(state | {"password": state["next_password"]})
+                connection = psycopg.connect(self.url("postgres"), autocommit=True)
+            with connection:
+                hashed = connection.pgconn.encrypt_password(
+                    state["next_password"].encode(), USER.encode(), b"scram-sha-256"
+                )
+                connection.execute(
+                    sql.SQL("alter role {} password {}").format(sql.Identifier(USER), sql.Literal(hashed.decode()))
+                )
+            kept = {name: value for name, value in state.items() if name != "next_password"}
+            self._save(kept | {"password": state["next_password"]})
+
     def destroy(self) -> None:
         """Stop the server and remove its data."""
         if self.folder.exists():

@@ -223,3 +223,32 @@ def test_lock_lets_one_in(tmp_path: Path) -> None:
         assert time.monotonic() - started < 1
     with locked(tmp_path / "lock", wait=False):
         pass
+
+
+def test_the_password_changes_also_when_killed_on_the_way(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(home)
+    server.start()
+    first = server.url()
+
+    def end(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg, "connect", end)  # before the server knows the new one
+        with pytest.raises(KeyboardInterrupt):
+            server.change_password()
+    assert ask(server.url(), "select 1") == 1
+    save = server._save
+    with monkeypatch.context() as patch:
+        # after the server knows it, before the home does
+        patch.setattr(server, "_save", lambda state: save(state) if "next_password" in state else end())
+        with pytest.raises(KeyboardInterrupt):
+            server.change_password()
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        ask(server.url(), "select 1")
+    server.change_password()
+    assert ask(server.url(), "select 1") == 1
+    assert server.url() != first
+    assert "next_password" not in json.loads((home / "postgres.json").read_text())
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        ask(first, "select 1")

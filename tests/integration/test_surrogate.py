@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from dbt_project.build import PROJECT_DIR, build, seed_if_changed
 from ingestion.settings import Settings, get_settings
-from ingestion.surrogate import SurrogateSecretError, secret, session_settings, surrogate
+from ingestion.surrogate import SurrogateSecretError, remember, rotate, secret, session_settings, surrogate
 from ingestion.warehouse import create_engine, prepare
 
 
@@ -78,3 +78,39 @@ def test_another_secret_is_refused_and_none_is_written_to_logs(
     written = [path.read_bytes() for path in (tmp_path / "dbt").rglob("*") if path.is_file()]
     assert written
     assert not any(value.encode() in text for value in hidden for text in written)
+
+
+def test_a_rotation_goes_on_with_the_secret_that_it_made(warehouse_url: str, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", surrogate_secret=None)
+    engine = create_engine(warehouse_url)
+    prepare(warehouse_url)
+    first = secret(settings)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("delete from ops.surrogate_secret")
+        remember(connection, first)
+    with engine.connect() as connection:  # as killed before the commit: only the home has the new secret
+        rotate(connection, settings)
+        connection.rollback()
+    second = secret(settings)
+    assert second != first
+    with pytest.raises(SurrogateSecretError), engine.begin() as connection:
+        remember(connection, second)
+    with engine.begin() as connection:
+        rotate(connection, settings)
+    assert secret(settings) == second
+    with engine.begin() as connection:
+        remember(connection, second)
+        rotate(connection, settings)
+    assert (third := secret(settings)) != second
+    with engine.begin() as connection:  # a warehouse of a version that noted no fingerprint
+        connection.exec_driver_sql("delete from ops.surrogate_secret")
+        rotate(connection, settings)
+    assert secret(settings) != third
+
+    given = Settings(home=tmp_path / "home", surrogate_secret=SecretStr("given " * 8))
+    with engine.begin() as connection:
+        rotate(connection, given)
+        remember(connection, secret(given))
+    with pytest.raises(SurrogateSecretError, match="set CHUNGTAY_SURROGATE_SECRET"), engine.begin() as connection:
+        rotate(connection, given)
+    engine.dispose()
