@@ -1,3 +1,4 @@
+-- The planner takes the units for one row, and would read the parts again for each of them: they are materialized.
 with unit as (
     select distinct
         report.sender_code,
@@ -56,7 +57,7 @@ poor_rate as (
 ),
 
 -- Communes of the two-level system are compared with what they were made of, as far as that is no estimate.
-poor_rate_before as (
+poor_rate_before as materialized (
     select *
     from poor_rate
     where admin_unit_level = 'district'
@@ -76,7 +77,7 @@ poor_rate_before as (
         and not is_estimate
 ),
 
-discipline as (
+discipline as materialized (
     select
         period_code,
         admin_unit_level,
@@ -96,7 +97,7 @@ discipline as (
 ),
 
 -- Every case counts in one group of policies.
-entitlement as (
+entitlement as materialized (
     select
         period_code,
         admin_unit_level,
@@ -112,7 +113,7 @@ entitlement as (
     having bool_and(is_publishable)
 ),
 
-sent as (
+sent as materialized (
     select
         sender_code,
         left(period_code, 4) as period_code,
