@@ -627,7 +627,7 @@ def rotate_surrogates(
     from dbt_project.build import BuildError
     from ingestion import pipeline
     from ingestion.local.postgres import locked
-    from ingestion.publish import PublicationRefusedError
+    from ingestion.relation import PublicationRefusedError
     from ingestion.surrogate import SurrogateSecretError
 
     settings = get_settings()
