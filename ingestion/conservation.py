@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from psycopg import sql
 
+from ingestion.contract import load_contracts
 from ingestion.ops import IN_FORCE_STATUSES
 from ingestion.relation import BUILD, compiled, execute, tables_of
 
@@ -21,13 +22,24 @@ CONSERVED = {
 
 def conservation_differences(connection: sa.Connection) -> list[str]:
     """Every place where rows or amounts went missing or multiplied between the file and the facts; empty if none."""
-    differences = [
-        f"submission {row.submission_id} ({row.sender_code} {row.dataset} {row.period_code}): {row.rows_in_file} rows"
-        f" in the file, {row.rows_in_raw} in raw, {row.rows_held} held of {row.held_row_count} recorded"
-        for row in connection.execute(
-            sa.text(_submission_differences(connection)), {"in_force": list(IN_FORCE_STATUSES)}
-        )
-    ]
+    differences = []
+    for row in connection.execute(sa.text(_submission_differences(connection)), {"in_force": list(IN_FORCE_STATUSES)}):
+        report = f"submission {row.submission_id} ({row.sender_code} {row.dataset} {row.period_code})"
+        if row.rows_in_file != row.rows_in_raw or (row.is_in_force and row.rows_held != row.held_row_count):
+            differences.append(
+                f"{report}: {row.rows_in_file} rows in the file, {row.rows_in_raw} in raw,"
+                f" {row.rows_held} held of {row.held_row_count} recorded"
+            )
+        elif row.filled_rows_recounted not in (None, row.rows_in_raw + row.other_row_count):
+            differences.append(
+                f"{report}: {row.filled_rows_recounted} filled rows counted again in the file, {row.rows_in_raw} in raw"
+                f" and {row.other_row_count} that are no data"
+            )
+        for column, dong in (row.amounts_recounted or {}).items():
+            if int(dong) != (in_raw := row.amounts_in_raw.get(column) or 0):
+                differences.append(
+                    f"{report}: raw.{row.dataset}.{column} is {in_raw} dong, {dong} counted again in the file"
+                )
     built = set(tables_of(connection, BUILD))
     differences += _staging_differences(connection)
     for fact, (dataset, amounts) in CONSERVED.items():
@@ -77,28 +89,48 @@ def _staging_differences(connection: sa.Connection) -> list[str]:
 
 
 def _submission_differences(connection: sa.Connection) -> str:
-    """One statement over all raw tables: submissions in force whose rows in raw or held rows are not those recorded."""
+    """One statement over all raw tables: reports loaded whose rows or amounts in raw, or held rows, are not those
+    recorded or not those of the second count."""
     datasets = connection.scalars(
-        sa.text("select distinct dataset from ops.submission where status_code = any(:in_force)"),
+        sa.text(
+            "select distinct dataset from ops.submission where status_code = any(:in_force) or revision is not null"
+        ),
         {"in_force": list(IN_FORCE_STATUSES)},
     ).all()
     counts: sql.Composable = sql.SQL(" union all ").join(
-        sql.SQL("select submission_id, count(*) as rows_in_raw from {} group by submission_id").format(
-            sql.Identifier("raw", dataset)
+        sql.SQL(
+            "select submission_id, count(*) as rows_in_raw, jsonb_build_object({}) as amounts_in_raw from {}"
+            " group by submission_id"
+        ).format(
+            sql.SQL(", ").join(
+                sql.SQL("{}, sum({})").format(sql.Literal(column.name), sql.Identifier(column.name))
+                for column in contracts[dataset].columns
+                if column.type == "amount"
+            ),
+            sql.Identifier("raw", dataset),
         )
+        for contracts in (load_contracts(),)
         for dataset in datasets
     )
     if not datasets:
-        counts = sql.SQL("select null::bigint as submission_id, 0 as rows_in_raw where false")
+        counts = sql.SQL(
+            "select null::bigint as submission_id, 0 as rows_in_raw, null::jsonb as amounts_in_raw where false"
+        )
     return compiled(
         connection,
         sql.SQL(
             "with loaded as ({}),"
-            " held as (select submission_id, count(*) as rows_held from ops.held_row group by submission_id)"
-            " select s.submission_id, s.sender_code, s.dataset, s.period_code, s.row_count as rows_in_file,"
-            " coalesce(l.rows_in_raw, 0) as rows_in_raw, coalesce(h.rows_held, 0) as rows_held, s.held_row_count"
-            " from ops.submission s left join loaded l using (submission_id) left join held h using (submission_id)"
-            " where s.status_code = any(:in_force) and (s.row_count <> coalesce(l.rows_in_raw, 0)"
-            " or s.held_row_count <> coalesce(h.rows_held, 0))"
+            " held as (select submission_id, count(*) as rows_held from ops.held_row group by submission_id),"
+            " report as (select s.submission_id, s.sender_code, s.dataset, s.period_code, s.row_count as rows_in_file,"
+            " s.other_row_count, coalesce(l.rows_in_raw, 0) as rows_in_raw, coalesce(h.rows_held, 0) as rows_held,"
+            " s.held_row_count, s.status_code = any(:in_force) as is_in_force, c.filled_rows_recounted,"
+            " c.amounts_recounted, coalesce(l.amounts_in_raw, '{{}}') as amounts_in_raw"
+            " from ops.submission as s left join loaded as l using (submission_id)"
+            " left join held as h using (submission_id) left join ops.conservation as c using (submission_id)"
+            " where s.status_code = any(:in_force) or s.revision is not null)"
+            " select * from report where rows_in_file <> rows_in_raw or (is_in_force and held_row_count <> rows_held)"
+            " or filled_rows_recounted <> rows_in_raw + other_row_count"
+            " or exists (select from jsonb_each_text(amounts_recounted) as a where cast(a.value as numeric)"
+            " <> coalesce(cast(amounts_in_raw ->> a.key as numeric), 0)) order by submission_id"
         ).format(counts),
     )

@@ -7,7 +7,7 @@ public tables. Nothing public is ever dropped here.
 """
 
 from dataclasses import asdict
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -174,24 +174,38 @@ def _views(connection: sa.Connection) -> list[Relation]:
 
 def _publish_view(connection: sa.Connection, view: Relation) -> None:
     """Bring the public view to the build's text; one that says the same is not touched, since readers may hold it."""
-    built, public = _view_text(connection, view.built_schema, view.name), None
+    built, says_the_same = _view_text(connection, view.built_schema, view.name), False
     if sa.inspect(connection).has_table(view.name, schema=view.public_schema):
         _new_columns(connection, view)
         public = _view_text(connection, view.public_schema, view.name)
-    if built != public:
-        execute(connection, sql.SQL("set local search_path = {}").format(sql.Identifier(view.public_schema)))
-        execute(connection, sql.SQL("create or replace view {} as ").format(view.public) + sql.SQL(built))
-        execute(connection, sql.SQL("set local search_path to default"))
+        says_the_same = public in (built, _read_back(connection, view.public_schema, built))
+    if not says_the_same:
+        statement = sql.SQL("create or replace view {} as ").format(view.public) + sql.SQL(built)
+        _execute_in(connection, view.public_schema, statement)
     _copy_comments(connection, view, "view")
 
 
-def _view_text(connection: sa.Connection, schema: str, name: str) -> str:
-    """The query of a view, in which relations of its own schema stand without the schema."""
+def _view_text(connection: sa.Connection, schema: str, name: str, *, in_schema: str | None = None) -> str:
+    """The query of a view, in which relations of a schema, its own if no other, stand without the schema."""
+    relation = sql.Literal(compiled(connection, sql.Identifier(in_schema or schema, name)))
+    statement = sql.SQL("select pg_get_viewdef({}::regclass)").format(relation)
+    return str(_execute_in(connection, schema, statement).scalar_one())
+
+
+def _execute_in(connection: sa.Connection, schema: str, statement: sql.Composable) -> sa.CursorResult[Any]:
+    """Run a statement in which the relations of this schema stand without it."""
     execute(connection, sql.SQL("set local search_path = {}").format(sql.Identifier(schema)))
-    relation = sql.Literal(compiled(connection, sql.Identifier(schema, name)))
-    text = execute(connection, sql.SQL("select pg_get_viewdef({}::regclass)").format(relation)).scalar_one()
+    result = execute(connection, statement)
     execute(connection, sql.SQL("set local search_path to default"))
-    return str(text)
+    return result
+
+
+def _read_back(connection: sa.Connection, schema: str, query: str) -> str:
+    """The query as the server writes it once it is a view of this schema: not always as it was written."""
+    _execute_in(connection, schema, sql.SQL("create temporary view read_back as ") + sql.SQL(query))
+    text = _view_text(connection, schema, "read_back", in_schema="pg_temp")
+    execute(connection, sql.SQL("drop view pg_temp.read_back"))
+    return text
 
 
 def _copy_comments(connection: sa.Connection, relation: Relation, kind: Literal["table", "view"]) -> None:

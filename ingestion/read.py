@@ -24,6 +24,7 @@ from ingestion.reading.sheet import Sheet
 from ingestion.reading.table import DTYPES, POSITION_SCHEMA, UNREAD_SCHEMA, Table
 from ingestion.reading.unreadable import UnreadableFileError
 from ingestion.reading.workbook import read_sheets
+from ingestion.recount import Counted, Recount, recount
 from ingestion.reporting_calendar import opens_on
 from ingestion.rule import load_rules
 from ingestion.settings import get_settings
@@ -54,6 +55,7 @@ class Report:
     unread: pl.DataFrame = field(default_factory=UNREAD_SCHEMA.to_frame)
     positions: pl.DataFrame = field(default_factory=POSITION_SCHEMA.to_frame)
     findings: list[Finding] = field(default_factory=list)
+    recount: Recount | None = None
 
     @property
     def row_count(self) -> int:
@@ -84,7 +86,7 @@ def read_file(
         period: Period | None = Period.parse(period_code)
     except ValueError:
         period = None
-    reader = _Reader(sender_code, period_code, period, province, today or date.today())  # noqa: DTZ011
+    reader = _Reader(path, sender_code, period_code, period, province, today or date.today())  # noqa: DTZ011
     try:
         sheets = read_sheets(path, get_settings())
     except UnreadableFileError as error:
@@ -120,6 +122,7 @@ def _finding(rule_id: str, place: Mapping[str, Any] | None = None, /, **fields: 
 
 @dataclass(frozen=True)
 class _Reader:
+    path: Path
     sender_code: str
     period_code: str
     period: Period | None
@@ -207,6 +210,7 @@ class _Reader:
         report.rows = pl.concat([table.frame() for table in tables], how="vertical_relaxed")
         report.unread = pl.concat([table.unread() for table in tables])
         report.positions = pl.concat([table.positions() for table in tables])
+        report.recount = recount(self.path, [_to_count(table) for table in tables])
         return report
 
     # --- who, and when ---
@@ -314,6 +318,26 @@ def _period_named(line: str) -> str | None:
 def _covers(code: str, period: Period) -> bool:
     named = Period.parse(code)
     return named.start <= period.start and period.end <= named.end
+
+
+def _to_count(table: Table) -> Counted:
+    """What the second count is told of a sheet."""
+    sheet = table.sheet
+    passed_over: dict[str, set[int]] = {}
+    for row_number, column_name in table.unread().select("row_number", "column_name").iter_rows():
+        passed_over.setdefault(column_name, set()).add(row_number)
+    return Counted(
+        sheet_name=sheet.name,
+        width=len(sheet.columns),
+        has_errors=bool(sheet.broken),
+        data_rows=table.row_numbers.to_list(),
+        amounts={
+            placed.column.name: (placed.index + sheet.first_column, placed.factor)
+            for placed in table.layout.placed
+            if placed.column.type == "amount" and placed.column.name not in table.layout.form.carried_down
+        },
+        passed_over=passed_over,
+    )
 
 
 def _heading_findings(table: Table) -> list[Finding]:

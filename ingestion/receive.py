@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
 from ingestion.load import content_sha256, load_report
-from ingestion.ops import Submission, now
+from ingestion.ops import Conservation, Submission, now
 from ingestion.period import Period
 from ingestion.place import province_of_senders
 from ingestion.read import Report, unreadable
@@ -456,4 +456,16 @@ def _load(connection: sa.Connection, file: IncomingFile, sha256: str, report: Re
         .returning(Submission.submission_id)
     ).scalar_one()
     load_report(connection, submission_id, report)
+    if report.recount is not None:
+        connection.execute(
+            sa.insert(Conservation).values(
+                submission_id=submission_id,
+                rows_in_file=report.row_count,
+                rows_loaded=report.row_count,
+                rows_held=0,
+                filled_rows_recounted=report.recount.filled_rows,
+                amounts_recounted=dict(report.recount.amounts),
+                not_recounted=report.recount.not_recounted,
+            )
+        )
     return Receipt(submission_id, report.dataset, status, report.row_count)

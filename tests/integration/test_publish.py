@@ -132,7 +132,9 @@ REPORT = """
 create view mart_build.rpt_area as
     select a.area_name, sum(r.member_count) as member_count
     from mart_build.dim_area as a inner join mart_build.fct_household_review as r using (area_code) group by 1;
-create view mart_build.all_area as select member_count, {} as rpt_count from mart_build.rpt_area;
+create view mart_build.all_area as
+    with said as (select 'a' as letter union all select 'b'::text)  -- which the server writes otherwise once read back
+    select member_count, {} as rpt_count from mart_build.rpt_area where exists (select from said);
 comment on view mart_build.rpt_area is 'One row per area.';
 comment on column mart_build.rpt_area.member_count is 'Members.';
 """
