@@ -7,6 +7,7 @@ with in_need as not materialized (
         review.commune_code,
         review.district_code,
         review.province_code,
+        review.household_id,
         review.household_code,
         review.sender_code,
         review.submission_id,
@@ -25,17 +26,17 @@ with in_need as not materialized (
 
 borrower as not materialized (
     select distinct
-        household_code,
+        household_id,
         left(period_code, 4) as period_code
     from {{ ref('fct_credit_loan') }}
     where
         disbursed_vnd > 0
-        and household_code is not null
+        and household_id is not null
 ),
 
 considered as not materialized (
     select distinct
-        support.household_code,
+        support.household_id,
         left(support.period_code, 4) as period_code
     from {{ ref('fct_support') }} as support
     inner join {{ ref('dim_policy') }} as policy on support.policy_code = policy.policy_code
@@ -47,28 +48,28 @@ considered as not materialized (
 figure as not materialized (
     select
         'preferential_credit_coverage' as indicator_code,
-        (borrower.household_code is not null)::integer as numerator,
+        (borrower.household_id is not null)::integer as numerator,
         1 as denominator,
         in_need.*
     from in_need
     left join borrower
         on
-            in_need.household_code = borrower.household_code
+            in_need.household_id = borrower.household_id
             and in_need.period_code = borrower.period_code
     union all
     select
         'preferential_credit_consideration_rate',
-        (borrower.household_code is not null or considered.household_code is not null)::integer,
+        (borrower.household_id is not null or considered.household_id is not null)::integer,
         1,
         in_need.*
     from in_need
     left join borrower
         on
-            in_need.household_code = borrower.household_code
+            in_need.household_id = borrower.household_id
             and in_need.period_code = borrower.period_code
     left join considered
         on
-            in_need.household_code = considered.household_code
+            in_need.household_id = considered.household_id
             and in_need.period_code = considered.period_code
 )
 

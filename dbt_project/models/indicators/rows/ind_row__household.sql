@@ -149,11 +149,11 @@ figure as not materialized (
     union all
     select
         'poverty_escape_rate',
-        (class_code <> 'poor')::integer,
+        case when previous_class_code is not null then (class_code <> 'poor')::integer end,
         1,
         *
     from household
-    where previous_class_code = 'poor'
+    where (previous_class_code = 'poor') is not false
     union all
     -- a household that vanished did not escape
     select
@@ -165,7 +165,7 @@ figure as not materialized (
     union all
     select
         'poverty_relapse_rate',
-        (movement_code = 'poor_relapsed')::integer,
+        case when previous_class_code is not null then (movement_code = 'poor_relapsed')::integer end,
         1,
         *
     from household

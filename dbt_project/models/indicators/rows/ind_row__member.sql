@@ -9,6 +9,7 @@ with person as not materialized (
         review.district_code,
         review.province_code,
         review.class_code,
+        member.household_id,
         member.household_code,
         member.person_no,
         member.age,
@@ -34,7 +35,7 @@ with person as not materialized (
 served as not materialized (
     select distinct
         policy.policy_group_code,
-        support.household_code,
+        support.household_id,
         support.person_no,
         left(support.period_code, 4) as period_code
     from {{ ref('fct_support') }} as support
@@ -56,13 +57,13 @@ figure as not materialized (
     union all
     select
         'tuition_support_coverage',
-        (person.is_studying and served.household_code is not null)::integer,
+        (person.is_studying and served.household_id is not null)::integer,
         person.is_studying::integer,
         person.*
     from person
     left join served
         on
-            person.household_code = served.household_code
+            person.household_id = served.household_id
             and person.person_no = served.person_no
             and person.period_code = served.period_code
             and served.policy_group_code = 'education'
@@ -71,14 +72,14 @@ figure as not materialized (
     select
         'vocational_support_coverage',
         (
-            person.needs_vocational_training and person.age between 15 and 60 and served.household_code is not null
+            person.needs_vocational_training and person.age between 15 and 60 and served.household_id is not null
         )::integer,
         (person.needs_vocational_training and person.age between 15 and 60)::integer,
         person.*
     from person
     left join served
         on
-            person.household_code = served.household_code
+            person.household_id = served.household_id
             and person.person_no = served.person_no
             and person.period_code = served.period_code
             and served.policy_group_code = 'vocational_training'
@@ -88,13 +89,13 @@ figure as not materialized (
     union all
     select
         'legal_aid_coverage',
-        (person.needs_legal_aid and served.household_code is not null)::integer,
+        (person.needs_legal_aid and served.household_id is not null)::integer,
         person.needs_legal_aid::integer,
         person.*
     from person
     left join served
         on
-            person.household_code = served.household_code
+            person.household_id = served.household_id
             and person.person_no = served.person_no
             and person.period_code = served.period_code
             and served.policy_group_code = 'legal_aid'
@@ -104,13 +105,13 @@ figure as not materialized (
     union all
     select
         'social_assistance_coverage',
-        (person.is_social_assistance_beneficiary and served.household_code is not null)::integer,
+        (person.is_social_assistance_beneficiary and served.household_id is not null)::integer,
         person.is_social_assistance_beneficiary::integer,
         person.*
     from person
     left join served
         on
-            person.household_code = served.household_code
+            person.household_id = served.household_id
             and person.person_no = served.person_no
             and person.period_code = served.period_code
             and served.policy_group_code = 'social_assistance'

@@ -40,6 +40,7 @@ placed as (
         loan.loan_id,
         loan.credit_programme_code,
         loan.borrower_household_code as household_code,
+        coalesce(known.household_id, loan.borrower_household_code) as household_id,
         loan.association_code,
         loan.contracted_on,
         loan.due_on,

@@ -59,6 +59,16 @@ list_before as (
     having count(*) = sender.sender_before_count
 ),
 
+-- on the list of the year before, in a row that cannot be read
+held_before as (
+    select distinct
+        known.household_id,
+        held.standard_code,
+        extract(year from held.period_end_on)::integer + 1 as review_year
+    from {{ ref('stg_household_review_held') }} as held
+    inner join {{ ref('int_household__identity') }} as known on held.household_code = known.household_code
+),
+
 with_previous as (
     select
         remembered.*,
@@ -66,7 +76,7 @@ with_previous as (
         coalesce(
             remembered.remembered_class_code,
             remembered.told_class_code,
-            case when list_before.sender_code is not null then 'not_poor' end
+            case when list_before.sender_code is not null and held_before.household_id is null then 'not_poor' end
         ) as previous_class_code,
         remembered.was_poor
         or (not remembered.has_history and coalesce(remembered.reported_movement_code = 'poor_relapsed', false))
@@ -80,6 +90,11 @@ with_previous as (
             remembered.sender_code = list_before.sender_code
             and remembered.standard_code = list_before.standard_code
             and remembered.review_year = list_before.review_year
+    left join held_before
+        on
+            remembered.household_id = held_before.household_id
+            and remembered.standard_code = held_before.standard_code
+            and remembered.review_year = held_before.review_year
 )
 
 select

@@ -7,6 +7,7 @@ with two_level as (
 placed as (
     select
         support.*,
+        coalesce(known.household_id, support.household_code) as household_id,
         price.full_price_vnd,
         register.household_key,
         register.class_code,

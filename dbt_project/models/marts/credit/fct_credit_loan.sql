@@ -3,6 +3,7 @@ select
     period_code,
     credit_programme_code,
     household_code,
+    household_id,
     household_key,
     class_code,
     admin_unit_key,

@@ -4,6 +4,7 @@ select
     period_code,
     policy_code,
     household_code,
+    household_id,
     household_key,
     person_no,
     status_code,
