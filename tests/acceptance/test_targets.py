@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import psycopg
 import pytest
+import yaml
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from dbt_project.build import _invoke, seed_if_changed
+from dbt_project.build import PROJECT_DIR, _invoke, seed_if_changed
 from ingestion.settings import REFERENCE_DIR, get_settings
 from ingestion.warehouse import prepare
 
@@ -221,11 +223,13 @@ POOR, PROGRAMME_135, DIFFICULT = {"219", "051"}, {"218", "220"}, {"217"}
 LATE = {("219", 2012), ("219", 2014), ("219", 2016), ("053", 2015)}
 
 
+@cache
 def districts(province: str) -> list[str]:
     found = [u for u in UNITS if u["level"] == "district" and u["parent_code"] == province and not u["valid_from"]]
     return sorted(unit["code"] for unit in found)
 
 
+@cache
 def communes(district: str) -> list[str]:
     """Three of a district stand for all: complete is what every district reported."""
     found = [u for u in UNITS if u["level"] == "commune" and u["parent_code"] == district and not u["valid_from"]]
@@ -368,41 +372,64 @@ def exact(value: Fraction) -> Decimal:
     return Decimal(value.numerator) / Decimal(value.denominator)
 
 
-@pytest.fixture(scope="module")
-def warehouse(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Every table of a warehouse to which nobody has reported anything."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHUNGTAY_HOME", str(tmp_path_factory.mktemp("home")))
-        get_settings.cache_clear()
-        prepare(warehouse_url)
-        seed_if_changed(warehouse_url)
-        _invoke(warehouse_url, "marts", ["run", "--select", "+fct_target_progress"])
-        with psycopg.connect(warehouse_url) as db:  # made-up rows came in no report
-            db.execute(
-                "alter table mart_build.fct_commune_profile drop constraint fct_commune_profile_submission_id_fkey"
-            )
-        yield warehouse_url
-    get_settings.cache_clear()
+BUILT = ("bridge_target_commune", "fct_target_progress")
+READ = ("fct_indicator", "fct_commune_profile")
 
 
 Progress = dict[tuple[str, int], dict[str, Any]]
 
 
-def measured(warehouse: str, history: History) -> Progress:
-    world = World(history)
-    with psycopg.connect(warehouse) as db:
-        db.execute("truncate mart_build.fct_indicator, mart_build.fct_commune_profile")
-        insert(db, "fct_indicator", [*world.figures.values()])
-        (key,) = db.execute("select min(admin_unit_key) from mart_build.dim_admin_unit").fetchone() or ("",)
-        untold = dict.fromkeys(("household_count", "population", "ethnic_minority_household_count", "village_count"), 0)
-        came = {"admin_unit_key": key, "submission_id": 1, "sheet_name": "", "row_number": 1}
-        flags = {"is_safe_zone": False, "has_paved_road": False}
-        rest = {**untold, **came, **flags}
-        insert(db, "fct_commune_profile", [{**row, **rest, "period_code": str(row["year"])} for row in world.profiles])
-    _invoke(warehouse, "marts", ["run", "--select", "bridge_target_commune", "fct_target_progress"])
-    with psycopg.connect(warehouse, row_factory=dict_row) as db:
-        rows = db.execute("select * from mart_build.fct_target_progress").fetchall()
-    return {(row["target_code"], int(row["period_code"])): row for row in rows}
+@dataclass(frozen=True)
+class Warehouse:
+    """An empty warehouse and the statements of the models of targets, as dbt compiles them."""
+
+    db: psycopg.Connection[dict[str, Any]]
+    compiled: dict[str, str]
+
+    def progress(self, history: History) -> Progress:
+        """What the models make of a history."""
+        world = World(history)
+        for table in (*READ, *BUILT):
+            self.db.execute(sql.SQL("truncate {}").format(sql.Identifier("mart_build", table)))
+        insert(self.db, "fct_indicator", [*world.figures.values()])
+        insert(self.db, "fct_commune_profile", [{**row, "period_code": str(row["year"])} for row in world.profiles])
+        for table, statement in self.compiled.items():
+            rows = self.db.execute(statement.encode()).fetchall()
+            insert(self.db, table, rows)
+        return {(row["target_code"], int(row["period_code"])): row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def warehouse(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """The lists and what the target models rest on; the two tables that a history fills are empty."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("CHUNGTAY_HOME", str(home))
+        get_settings.cache_clear()
+        prepare(warehouse_url)
+        seed_if_changed(warehouse_url)
+        _invoke(warehouse_url, "marts", ["run", "--select", "+dim_target", "+dim_period", "+int_target__year",
+                                         "+dim_admin_unit", "+bridge_admin_unit_successor"])  # fmt: skip
+        with psycopg.connect(warehouse_url) as db:
+            for table in READ:
+                create(db, table)
+        _invoke(warehouse_url, "marts", ["run", "--select", *BUILT])
+    get_settings.cache_clear()
+    compiled = {path.stem: path.read_text(encoding="utf-8") for path in (home / "dbt").rglob("compiled/**/*.sql")}
+    with psycopg.connect(warehouse_url, row_factory=dict_row) as db:
+        yield Warehouse(db, {table: compiled[table] for table in BUILT})
+
+
+def create(db: psycopg.Connection[Any], table: str) -> None:
+    """An empty table with the columns of the model's contract."""
+    (path,) = (PROJECT_DIR / "models").rglob(f"{table}.yml")
+    (model,) = yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+    columns = [
+        sql.SQL("{} {}").format(sql.Identifier(column["name"]), sql.SQL(column["data_type"]))
+        for column in model["columns"]
+    ]
+    name = sql.Identifier("mart_build", table)
+    db.execute(sql.SQL("create table {} ({})").format(name, sql.SQL(", ").join(columns)))
 
 
 def insert(db: psycopg.Connection[Any], table: str, rows: list[dict[str, Any]]) -> None:
@@ -413,11 +440,12 @@ def insert(db: psycopg.Connection[Any], table: str, rows: list[dict[str, Any]]) 
     with db.cursor().copy(statement) as copy:
         for row in rows:
             copy.write_row([row[column] for column in columns])
+    db.execute(sql.SQL("analyze {}").format(sql.Identifier("mart_build", table)))
 
 
 @pytest.fixture(scope="module")
-def progress(warehouse: str) -> dict[str, Progress]:
-    return {history.name: measured(warehouse, history) for history in HISTORIES}
+def progress(warehouse: Warehouse) -> dict[str, Progress]:
+    return {history.name: warehouse.progress(history) for history in HISTORIES}
 
 
 def test_all_targets_of_the_plans_are_tried() -> None:

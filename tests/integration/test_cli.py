@@ -110,6 +110,9 @@ def test_status_tells_what_came_and_what_runs(chungtay: Command) -> None:
     [
         (("load", "no/such/file.xlsx"), "no/such/file.xlsx does not exist"),
         (("night", "--inbox", "no/such/folder"), "no/such/folder is not a folder"),
+        (("forms", "2023"), "Chưa công bố số liệu nào. / Nothing has been published yet."),
+        (("forms", "2023-S1"), "there are none of 2023-S1, ask for 2023."),
+        (("forms", "2023", "--form", "14"), "Không có biểu số 14"),
     ],
 )
 def test_what_an_operator_can_mend_is_one_line(chungtay: Command, arguments: tuple[str, ...], said: str) -> None:
@@ -117,6 +120,20 @@ def test_what_an_operator_can_mend_is_one_line(chungtay: Command, arguments: tup
     assert done.returncode == 1
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_forms_names_what_it_wrote_and_which_communes_are_missing(sample_night: str, tmp_path: Path) -> None:
+    published, out = Command(tmp_path / "home", sample_night), tmp_path / "biểu"
+    of_province = published("forms", "2023", "--form", "12", "--form", "1", "--out", str(out))
+    names = [f"2023_2021-2025_24-tinh-bac-giang_bieu-{number}.xlsx" for number in ("01", "12")]
+    assert (of_province.stdout.splitlines(), of_province.returncode) == ([str(out / name) for name in names], 0)
+    assert "household lists of 42 of 209 communes, missing: " in of_province.stderr
+    of_district = published("forms", "2023", "--form", "2", "--place", "220", "--out", str(out))
+    assert (of_district.stderr, of_district.returncode) == ("", 0)
+    assert len(list(out.iterdir())) == 3
+    unknown = published("forms", "2023", "--standard", "2016-2020", "--out", str(out))
+    assert (unknown.stdout, unknown.returncode) == ("", 1)
+    assert "2023 has no figures under the standard '2016-2020'" in unknown.stderr
 
 
 def test_a_warehouse_that_is_not_there_is_one_line(tmp_path: Path) -> None:
