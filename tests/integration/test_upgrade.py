@@ -105,6 +105,7 @@ def test_the_first_version_is_brought_up_to_date_with_everything_kept(sample_nig
         connection.exec_driver_sql(f"alter table raw.household_review drop column {unfilled} cascade")
         connection.exec_driver_sql("alter table mart.fct_household_review drop column head_sex_code cascade")
         connection.exec_driver_sql("drop table mart.fct_review_coverage cascade")
+        connection.exec_driver_sql("update ops.publication set changes = changes - 'fct_review_coverage'")
     engine.dispose()
     with pytest.raises(psycopg.errors.UndefinedColumn):
         ask(restored, "select verdict_code from ops.submission")
@@ -113,7 +114,8 @@ def test_the_first_version_is_brought_up_to_date_with_everything_kept(sample_nig
 
     changed = {table for table, change in changes.items() if change["rows_added"] or change["rows_removed"]}
     assert changed == {"fct_household_review", "fct_review_coverage"}
-    assert columns(restored, *KEPT_SCHEMAS) == columns(sample_night, *KEPT_SCHEMAS)
+    schemas = ("ops", "raw", "accepted", "reference", *PUBLIC)
+    assert columns(restored, *schemas) == columns(sample_night, *schemas)
     assert hashes(restored, "raw", "reference", *PUBLIC) == hashes(sample_night, "raw", "reference", *PUBLIC)
     verdicts = (
         "select submission_id, status_code, verdict_code, revision, held_row_count, judge_again, judged_at"
