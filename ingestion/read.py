@@ -202,7 +202,8 @@ class _Reader:
         for table in tables:
             report.findings += _heading_findings(table)
             report.other_row_count += int(table.sheet.filled_rows().sum()) - len(table.kinds.data)
-        if not any(len(table.kinds.data) for table in tables):
+        # without a column that tells data rows there may be some
+        if not report.is_rejected and not any(len(table.kinds.data) for table in tables):
             report.findings.append(_finding("no_rows", dataset=contract.title_vi))
         if report.is_rejected or self.period is None:
             return report

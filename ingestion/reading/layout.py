@@ -154,7 +154,8 @@ class Layout:
     def names_places(self) -> bool:
         """Whether a row is one commune, told by its name: such forms carry the sums of districts among their rows."""
         code = next((column for column in self.contract.columns if column.place == "commune_code"), None)
-        return code is not None and code.key and code.derived
+        has_names = any(placed.column.place == "commune_name" for placed in self.placed)
+        return code is not None and code.key and code.derived and has_names
 
 
 @dataclass(frozen=True, slots=True)

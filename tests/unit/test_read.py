@@ -270,6 +270,14 @@ def test_missing_columns_are_each_named(tmp_path: Path) -> None:
     assert report.rows.columns[:2] == ["sheet_name", "row_number"]
 
 
+@pytest.mark.parametrize("dataset", ["review_result", "poor_movement", "near_poor_movement"])
+def test_a_form_without_the_column_of_places_is_refused_for_it(dataset: str, tmp_path: Path) -> None:
+    rows = table(dataset, [record(dataset)], headings={"commune_name": "abc"})
+    report = only(read(write_xlsx(tmp_path / "a.xlsx", rows)))
+    assert (report.dataset, rules(report)) == (dataset, ["missing_column", "unknown_heading"])
+    assert "Phường/ Xã" in report.findings[0].message_vi
+
+
 def test_unknown_headings_are_warned_of_where_they_stand(tmp_path: Path) -> None:
     rows = table("household_review", [record("household_review")])
     rows = [
