@@ -13,9 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 from province_maker import Province, Row, reference, standards
+from python_calamine import CalamineWorkbook
 from report_maker import any_manner, csv_lines, lay_out, records, write_csv, write_json, write_xlsx
 
 from ingestion import pipeline
+from ingestion.forms import write_forms
 from ingestion.settings import get_settings
 
 HOME = Province("04", seed=1)
@@ -196,3 +198,34 @@ def test_2025_stands_in_communes_without_a_district(query: Query) -> None:
         " order by 1"
     ) == [("2020", False), ("2021", False), ("2022", False), ("2025", True)]
     assert query("select distinct province_code from mart.fct_household_review") == [("04",)]
+
+
+@pytest.mark.parametrize(
+    ("year", "of_standards", "first_places"),
+    [("2021", ["2016-2020", "2021-2025"], ["1", "1.1", "1.2"]), ("2025", ["2021-2025"], ["1", "2", "3"])],
+)
+@pytest.mark.usefixtures("query")
+def test_official_forms_of_two_standards_and_of_communes_without_a_district(
+    year: str, of_standards: list[str], first_places: list[str], warehouse_url: str, reports: Reports, tmp_path: Path
+) -> None:
+    names = {place.code: place.name for place in HOME.communes(year)}
+    written = write_forms(warehouse_url, year, tmp_path, numbers=[1, 4])
+    assert [each.standard_code for each in written] == of_standards
+    for each in written:
+        truth = [row for *key, row in of(reports, "household_review") if key == [year, each.standard_code]]
+        poor = [row for row in truth if row["class_reported"] == "poor"]
+        count = Counter(row["commune_code"] for row in poor)
+        results, deprivations = map(lines_of, each.paths)
+        assert [line[0] for line in results[:3]] == first_places
+        found = [(line[1], line[4]) for line in results if line[1] in names.values()]
+        assert sorted(found) == sorted((names[code], count[code]) for code in {row["commune_code"] for row in truth})
+        (total,) = (line for line in deprivations if line[1] == "Tổng cộng")
+        lacking = sum(bool(value) for row in poor for name, value in row.items() if name.startswith("dep_"))
+        assert (total[2], total[3], sum(filter(None, total[4:]))) == (len(poor), lacking, lacking)
+
+
+def lines_of(workbook: Path) -> list[list[Any]]:
+    """The rows of a form's places, and what stands below them."""
+    lines = CalamineWorkbook.from_path(workbook).get_sheet_by_name("Sheet1").to_python()
+    first = next(index for index, line in enumerate(lines) if line[0] == "1" and line[1])
+    return lines[first:]
