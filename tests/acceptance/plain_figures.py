@@ -657,10 +657,15 @@ class PlainFigures:
         for report in self._of("programme_finance"):
             period = Period.parse(report.period)
             for row in report.accepted_rows:
-                place = place_of(row["admin_unit_code"], period.end, period.end)
+                line_place = place_of(row["admin_unit_code"], period.end, period.end)
                 for of in (period.code, *([str(period.year)] if period.code.endswith("Q4") else [])):
                     for breakdown in ("", row["project_code"]):
-                        yield ("fund_disbursement_rate", of, "", breakdown), place, row["disbursed"], row["planned"]
+                        yield (
+                            ("fund_disbursement_rate", of, "", breakdown),
+                            line_place,
+                            row["disbursed"],
+                            row["planned"],
+                        )
         for report in self._of("capacity_activity"):
             period = Period.parse(report.period)
             provinces = Counter(
@@ -669,7 +674,7 @@ class PlainFigures:
                 if row["commune_code"]
             )
             for row in report.accepted_rows:
-                place = (
+                place: Place | tuple[None, None, str] = (
                     place_of(row["commune_code"], period.end, last_day(period.year))
                     if row["commune_code"]
                     else (None, None, provinces.most_common(1)[0][0] if provinces else self._province(period.end))
@@ -683,7 +688,7 @@ class PlainFigures:
 
     def _province(self, day: date) -> str:
         senders = [report.sender for report in self.reports if report.sender.startswith("huyen-")]
-        return units(min(day, DISTRICTS_END))["district", senders[0].removeprefix("huyen-")]["parent_code"]
+        return str(units(min(day, DISTRICTS_END))["district", senders[0].removeprefix("huyen-")]["parent_code"])
 
     def expected_reports(self, dataset: str, year: int, support: str) -> Iterator[tuple[str, str, str]]:
         """(sender, period, unit or '') of every report of a year."""
@@ -759,16 +764,16 @@ class PlainFigures:
                 ("commune", commune, unit), ("district", district, unit), ("province", province, None),
             ):  # fmt: skip
                 if code:
-                    key = indicator, period, standard, breakdown, level, code
-                    places[key].append(sums)
-                    scopes[key] = scope
+                    at = indicator, period, standard, breakdown, level, code
+                    places[at].append(sums)
+                    scopes[at] = scope
         figures = {}
-        for key, parts in places.items():
-            indicator, period, standard, breakdown, *_ = key
+        for at, parts in places.items():
+            indicator, period, standard, breakdown, *_ = at
             known = [part for part in parts if part[0] is not None]
-            rate, _ = self.coverage(indicator, period, standard, support_of(indicator, breakdown), scopes[key])
+            rate, _ = self.coverage(indicator, period, standard, support_of(indicator, breakdown), scopes[at])
             has_denominator = bool(INDICATORS[indicator]["denominator"])
-            figures[key] = (
+            figures[at] = (
                 sum((part[0] or Decimal(0) for part in known), Decimal(0)) if known else None,
                 sum((part[1] or Decimal(0) for part in known), Decimal(0)) if known and has_denominator else None,
                 rate,
