@@ -291,12 +291,13 @@ class PlainFigures:
             open_version: tuple[Any, ...] | None = None
             since = 0
             for year in sorted(found):
-                version = tuple(found[year].row[name] for name in names)
+                # from 2025 on the code of a commune means another one
+                version = (*(found[year].row[name] for name in names), year >= 2025)
                 if version != open_version:
                     if open_version:
-                        versions.add((*open_version, since, year - 1))
+                        versions.add((*open_version[:-1], since, year - 1))
                     open_version, since = version, year
-            versions.add((*(open_version or ()), since, None))
+            versions.add((*(open_version or ())[:-1], since, None))
         return versions
 
     def register(self, code: str | None, year: int) -> Review | None:

@@ -226,6 +226,6 @@ def test_official_forms_of_two_standards_and_of_communes_without_a_district(
 
 def lines_of(workbook: Path) -> list[list[Any]]:
     """The rows of a form's places, and what stands below them."""
-    lines = CalamineWorkbook.from_path(workbook).get_sheet_by_name("Sheet1").to_python()
+    lines: list[list[Any]] = CalamineWorkbook.from_path(workbook).get_sheet_by_name("Sheet1").to_python()
     first = next(index for index, line in enumerate(lines) if line[0] == "1" and line[1])
     return lines[first:]

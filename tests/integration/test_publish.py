@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from psycopg.rows import scalar_row
 
 from ingestion.history import restore
 from ingestion.publish import publish
@@ -321,6 +322,12 @@ def _households(db: psycopg.Connection[tuple[object, ...]]) -> list[tuple[object
     return db.execute("select household_code, member_count from mart.fct_household_review order by 1").fetchall()
 
 
+def _publications(db: psycopg.Connection[tuple[object, ...]]) -> list[int]:
+    """The publications recorded, the first one first."""
+    with db.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute("select publication_id from ops.publication order by 1").fetchall()
+
+
 def _set_members(db: psycopg.Connection[tuple[object, ...]], members: int, households: int = 2) -> None:
     """The build in which every household has so many members."""
     db.execute("truncate mart_build.fct_household_review; truncate staging.stg_household_review")
@@ -349,9 +356,7 @@ def test_an_earlier_publication_comes_back_and_the_next_night_goes_forward(
     publish(prepared, "n2")
     _set_members(db, 3, households=1)
     publish(prepared, "n3")
-    first, second, third = (
-        row[0] for row in db.execute("select publication_id from ops.publication order by 1").fetchall()
-    )
+    first, second, third = _publications(db)
     untouched = db.execute("select xmin from mart.dim_area").fetchone()
 
     with psycopg.connect(prepared) as reader:
@@ -429,7 +434,7 @@ def test_only_the_very_rows_of_a_publication_come_back(
     kept = db.execute("select count(distinct publication_id) from mart_history.dim_area").fetchone()
     assert kept == (1,)
     with pytest.raises(PublicationRefusedError, match="no longer kept"):
-        restore(prepared, 1 + db.execute("select min(publication_id) from ops.publication").fetchone()[0])
+        restore(prepared, 1 + _publications(db)[0])
 
 
 def test_what_changed_is_told_by_table_and_period(db: psycopg.Connection[tuple[object, ...]], prepared: str) -> None:

@@ -1,5 +1,12 @@
+-- Most codes of communes live on in the two-level system with another meaning.
+with two_level as (
+    select min(valid_from) as begins_on
+    from {{ ref('int_place__dated_unit') }}
+    where system = 'two_level'
+),
+
 -- In a year under two standards the earlier one is in force (2015, 2021): it gives the class of that year.
-with yearly as (
+yearly as (
     select distinct on (household_id, review_year)
         household_id,
         household_code,
@@ -14,7 +21,8 @@ with yearly as (
         is_merit_family,
         has_social_protection_member,
         has_no_labour_capacity,
-        class_code
+        class_code,
+        period_end_on < (select two_level.begins_on from two_level) as is_three_level
     from {{ ref('int_household__classified') }}
     order by household_id, review_year, standard_code
 ),
@@ -25,6 +33,7 @@ compared as (
         (
             lag(review_year) over household is null
             or household_code <> lag(household_code) over household
+            or is_three_level <> lag(is_three_level) over household
             or commune_code is distinct from lag(commune_code) over household
             or village_name is distinct from lag(village_name) over household
             or ethnic_group_code is distinct from lag(ethnic_group_code) over household
