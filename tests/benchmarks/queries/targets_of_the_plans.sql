@@ -1,19 +1,14 @@
--- Superset, table: where the targets of the plans stand in a year
+-- Superset, pivot: how many targets of each plan stand where, year by year
 select
     programme.name_vi as programme,
-    target.target_code,
-    target.name_vi as target,
-    target.comparator_code,
-    target.target_low,
-    target.target_high,
-    target.due_year,
-    progress.baseline_value,
-    progress.value,
-    progress.distance,
-    progress.pace_required,
-    progress.status_code
+    progress.period_code,
+    count(*) as target_count,
+    sum(case when progress.status_code = 'met' then 1 else 0 end) as met_count,
+    sum(case when progress.status_code = 'on_track' then 1 else 0 end) as on_track_count,
+    sum(case when progress.status_code = 'off_track' then 1 else 0 end) as off_track_count,
+    sum(case when progress.status_code = 'missed' then 1 else 0 end) as missed_count,
+    sum(case when progress.status_code = 'no_data' then 1 else 0 end) as no_data_count
 from mart.fct_target_progress as progress
-inner join mart.dim_target as target on progress.target_code = target.target_code
 inner join mart.dim_programme as programme on progress.programme_code = programme.programme_code
-where progress.period_code = '2023'
-order by programme.name_vi asc, target.target_code asc
+group by programme.name_vi, progress.period_code
+order by programme.name_vi asc, progress.period_code asc
