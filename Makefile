@@ -1,9 +1,12 @@
 # One command per habit; each sets up what it needs.
 .POSIX:
-.PHONY: help setup demo up down status docs test lint unit bench format clean
+.PHONY: help setup demo up down status docs test lint style types sql unit bench format clean
 .DEFAULT_GOAL := help
 
 BIN = .venv/bin
+# A process per core, each with its own server; what shares a night goes to one of them (tests/conftest.py), and what
+# takes longest stands first.
+ON_ALL_CORES = --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,14 +32,21 @@ docs: setup ## the documentation of the warehouse as one page
 	@$(BIN)/chungtay docs
 
 test: lint ## lint and all tests, on the real engines
-	$(BIN)/python -m pytest tests/unit tests/conventions tests/integration tests/acceptance
+	$(BIN)/python -m pytest $(ON_ALL_CORES) tests/acceptance tests/integration tests/conventions tests/unit
 
 lint: setup ## formatting, style, types, SQL
+	@$(MAKE) -j 2 style types sql
+
+style:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types:
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests examples/answers tests/benchmarks/queries
-	$(BIN)/sqlfluff lint --config expectations/sqlfluff.cfg expectations/rules
+
+sql:
+	$(BIN)/sqlfluff lint --processes 2 dbt_project/models dbt_project/tests examples/answers tests/benchmarks/queries
+	$(BIN)/sqlfluff lint --processes 2 --config expectations/sqlfluff.cfg expectations/rules
 
 unit: setup ## the tests that need no engine
 	$(BIN)/python -m pytest tests/unit tests/conventions
