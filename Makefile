@@ -1,6 +1,6 @@
 # One command per habit; each sets up what it needs.
 .POSIX:
-.PHONY: help setup demo up down status docs test lint style types sql unit bench format clean
+.PHONY: help setup demo up down status docs compose-check compose-try test lint style types sql unit bench format clean
 .DEFAULT_GOAL := help
 
 BIN = .venv/bin
@@ -9,7 +9,7 @@ BIN = .venv/bin
 ON_ALL_CORES = --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## make or renew .venv from requirements.lock
 	@PYTHON="$(PYTHON)" ./setup.sh
@@ -50,6 +50,12 @@ sql:
 
 unit: setup ## the tests that need no engine
 	$(BIN)/python -m pytest tests/unit tests/conventions
+
+compose-check: setup ## docker-compose.yml by its own rules, without an engine (also part of `test`)
+	$(BIN)/python -m pytest tests/conventions/test_compose.py
+
+compose-try: setup ## docker-compose.yml in a real engine: a night, kills, recovery; needs root and Debian (some minutes)
+	$(BIN)/python tests/compose/try_stack.py
 
 bench: setup ## speed, as ratios measured in one run
 	@for bench in tests/benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done

@@ -1,4 +1,4 @@
-"""Settings, all from the environment; one object, made once per process."""
+"""Settings, all from the environment or, in a container, from files; one object, made once per process."""
 
 import os
 from datetime import time
@@ -10,12 +10,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 REFERENCE_DIR = PROJECT_DIR / "dbt_project" / "seeds"
+SECRETS_DIR = Path("/run/secrets")  # where container engines put secrets: a file chungtay_<setting> each
 
 
 class Settings(BaseSettings):
     """What an operator may set. Paths are absolute after loading; two homes never touch each other."""
 
-    model_config = SettingsConfigDict(env_prefix="CHUNGTAY_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="CHUNGTAY_", extra="ignore", secrets_dir=SECRETS_DIR if SECRETS_DIR.is_dir() else None
+    )
 
     home: Path = Field(default=Path(".chungtay"), description="The state folder: server, archive, logs, answers.")
     inbox: Path | None = Field(default=None, description="Where senders' folders stand; <home>/inbox when not set.")

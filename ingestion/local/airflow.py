@@ -157,7 +157,6 @@ class Airflow:
             "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "CHUNGTAY_HOME": str(self.home),
             "CHUNGTAY_INBOX": str(self._settings.inbox_dir),
             "GX_ANALYTICS_ENABLED": "false",

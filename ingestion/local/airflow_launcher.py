@@ -24,22 +24,9 @@ _SHARED = (
     "airflow.dag_processing.manager",
     "airflow.jobs.dag_processor_job_runner",
 )
-# Third-party only: our own modules are imported by each task, so that a changed file counts from the next task on.
-_ENGINES = (
-    "alembic.command",
-    "dbt.cli.main",
-    "dbt.adapters.postgres",
-    "great_expectations",
-    "open_data_contract_standard.model",
-    "polars",
-    "psycopg",
-    "pydantic_settings",
-    "python_calamine",
-    "sqlalchemy",
-)
 _COMPONENTS = {
     "api_server": (("airflow.api_fastapi.main",), ("api-server", "--host", "127.0.0.1", "--workers", "1")),
-    "scheduler": (_ENGINES, ("scheduler", "--skip-serve-logs")),
+    "scheduler": (("ingestion.local.engines",), ("scheduler", "--skip-serve-logs")),
     "dag_processor": ((), ("dag-processor",)),
 }
 
@@ -68,7 +55,6 @@ def _fork(log_file: Path, lock: int, modules: Sequence[str], arguments: Sequence
         log = os.open(log_file, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)
         _import(modules)
         if os.read(gate[0], 1) == b"":  # closed without a word: the tables are not ready
             raise SystemExit("the metadata database could not be prepared; see migrate.log")
