@@ -160,7 +160,7 @@ def receive_files(
     A file that fails for a reason of ours does not stop its neighbours; at the end ReceiveError names it, so that it is
     tried again and never passes for received.
     """
-    from ingestion.receive import receive_file
+    from ingestion.receive import receive_file, sweep
     from ingestion.warehouse import create_engine
 
     engine = create_engine(warehouse_url())
@@ -169,6 +169,7 @@ def receive_files(
     try:
         with _step(night_id, "receive", subject) as outcome:
             outcome.count_in = len(files)
+            sweep(get_settings().archive_dir)
             for file in files:
                 try:
                     receipts = receive_file(file, engine, get_settings(), senders)

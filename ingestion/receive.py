@@ -5,13 +5,15 @@ the file meanwhile changes nothing. All reports of a file are loaded in one tran
 not at all, and running again after a kill at any moment gives the same result.
 """
 
+import fcntl
 import hashlib
 import io
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -33,6 +35,7 @@ from ingestion.reading.unreadable import UnreadableFileError
 from ingestion.settings import Settings, code_version
 
 _CHUNK_BYTES = 1 << 20
+_TEMPORARY = ".incoming-"
 _UNKNOWN_BYTES = ""  # instead of a SHA-256: the file changed while it was copied
 # Left behind by Office, desktops and transfers in progress; never a report.
 _NOT_REPORTS = ("~$", ".")
@@ -102,11 +105,13 @@ class FileChangedError(UnreadableFileError):
 def archive(path: Path, archive_dir: Path) -> tuple[str, Path]:
     """Keep the bytes of `path` for ever, the same bytes once; gives their SHA-256 (hex) and the archived file.
 
-    Raises FileChangedError, and keeps nothing, when the file changes meanwhile.
+    Raises FileChangedError, and keeps nothing, when the file is still being written or changes meanwhile.
     """
     try:
         before = _state(path)
         with path.open("rb") as source:
+            if _is_being_written(source):
+                raise FileChangedError
             sha256 = hashlib.file_digest(source, "sha256").hexdigest()
             kept = _place(archive_dir, sha256)
             if kept.exists() and _state(path) == before:  # as most files of most nights
@@ -115,6 +120,25 @@ def archive(path: Path, archive_dir: Path) -> tuple[str, Path]:
             return _keep(source, archive_dir, lambda: _state(path) == before)
     except FileNotFoundError as error:
         raise FileChangedError from error
+
+
+def _is_being_written(source: BinaryIO) -> bool:
+    """Whether a process of this machine has the file open to write it: its writer may only be pausing.
+
+    Linux tells by refusing a lease; where nobody can tell (a share, a file of others), False.
+    """
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    # who opens it to write while we hold the lease makes the system send a signal: one that nobody minds
+    fcntl.fcntl(source, fcntl.F_SETSIG, signal.SIGURG)
+    try:
+        fcntl.fcntl(source, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    fcntl.fcntl(source, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
 
 
 def archive_bytes(content: bytes, archive_dir: Path) -> tuple[str, Path]:
@@ -133,18 +157,16 @@ def _state(path: Path) -> tuple[int, int, int]:
 
 def _keep(source: BinaryIO, archive_dir: Path, is_whole: Callable[[], bool]) -> tuple[str, Path]:
     archive_dir.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=archive_dir, prefix=".incoming-")
     digest = hashlib.sha256()
-    try:
-        with os.fdopen(descriptor, "wb") as target:
-            while chunk := source.read(_CHUNK_BYTES):
-                digest.update(chunk)
-                target.write(chunk)
-            target.flush()
-            os.fsync(target.fileno())
+    with _temporary_file(archive_dir) as (target, temporary):
+        while chunk := source.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            target.write(chunk)
+        target.flush()
+        os.fsync(target.fileno())
         if not is_whole():
             raise FileChangedError
-        Path(temporary).chmod(0o440)
+        temporary.chmod(0o440)
         sha256 = digest.hexdigest()
         kept = _place(archive_dir, sha256)
         kept.parent.mkdir(exist_ok=True)
@@ -155,8 +177,30 @@ def _keep(source: BinaryIO, archive_dir: Path, is_whole: Callable[[], bool]) -> 
         else:
             _sync_folder(kept.parent)
         return sha256, kept
-    finally:
-        Path(temporary).unlink()
+
+
+@contextmanager
+def _temporary_file(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A file to write while the block runs, removed afterwards; its lock tells `sweep` that somebody writes it."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=_TEMPORARY)
+        with os.fdopen(descriptor, "wb") as target:
+            fcntl.flock(target, fcntl.LOCK_EX)
+            if os.fstat(target.fileno()).st_nlink == 0:  # swept before it was locked
+                continue
+            try:
+                yield target, Path(name)
+            finally:
+                Path(name).unlink()
+            return
+
+
+def sweep(archive_dir: Path) -> None:
+    """Remove what a kill left half-copied in the archive, and nothing that is being copied."""
+    for left in archive_dir.glob(f"{_TEMPORARY}*"):
+        with suppress(FileNotFoundError, BlockingIOError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -27,7 +27,7 @@ from ingestion.answering.marker import FIRST_SHEET, MARK
 from ingestion.read import Report, unreadable
 from ingestion.reading.apart import read_file_apart
 from ingestion.reading.unreadable import UnreadableFileError
-from ingestion.receive import Receipt, incoming_files, receive_file
+from ingestion.receive import Receipt, incoming_files, receive_file, sweep
 from ingestion.settings import Settings
 from ingestion.warehouse import create_engine, prepare
 
@@ -319,6 +319,46 @@ def test_a_file_that_changes_while_it_is_received_is_tried_again(home: Home) -> 
         ("superseded",),
         ("received",),
     ]
+
+
+def test_a_half_written_file_whose_writer_pauses_is_tried_again(home: Home) -> None:
+    """Half a CSV file is a report of fewer communes, and nothing in it tells."""
+    place = "huyen-223/2022/a.csv"
+    home.send(place, b"")
+    content = profile()
+    half = content.rindex(b"\n")
+    with (home.settings.inbox_dir / place).open("wb") as file:
+        file.write(content[:half])
+        file.flush()
+        for _ in range(2):
+            assert [r.status_code for r in home.receive()[place]] == ["rejected"]
+        file.write(content[half:])
+    assert home.query("select count(*) from raw.commune_profile") == [(0,)]
+    assert [(r.status_code, r.row_count) for r in home.receive()[place]] == [("received", 2)]
+    assert home.query("select status_code, sha256 <> '' from ops.submission order by submission_id") == [
+        ("superseded", False),
+        ("received", True),
+    ]
+
+
+def test_what_is_half_copied_into_the_archive_is_swept_once_its_writer_is_gone(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive_dir, link = home.settings.archive_dir, os.link
+
+    def sweep_and_link(source: Path, target: Path) -> None:
+        sweep(archive_dir)
+        link(source, target)
+
+    home.send("huyen-223/2022/a.csv", profile())
+    with monkeypatch.context() as patch:
+        patch.setattr("ingestion.receive.os.link", sweep_and_link)
+        assert [r.status_code for r in home.receive()["huyen-223/2022/a.csv"]] == ["received"]
+    kept = [path for path in archive_dir.rglob("*") if path.is_file()]
+    assert len(kept) == 1
+    (archive_dir / ".incoming-left").write_bytes(b"half")
+    sweep(archive_dir)
+    assert [path for path in archive_dir.rglob("*") if path.is_file()] == kept
 
 
 def test_a_file_that_vanishes_meanwhile_is_tried_again(home: Home) -> None:
