@@ -1,6 +1,6 @@
 # One command per habit; each sets up what it needs.
 .POSIX:
-.PHONY: help setup demo up down status docs compose-check compose-try test lint style types sql unit bench format clean
+.PHONY: help setup demo up down status docs compose-check compose-try test browser lint style types sql unit bench format clean
 .DEFAULT_GOAL := help
 
 BIN = .venv/bin
@@ -31,8 +31,11 @@ status: setup ## what came, what is held, what was published, what runs
 docs: setup ## the documentation of the warehouse as one page
 	@$(BIN)/chungtay docs
 
-test: lint ## lint and all tests, on the real engines
+test: lint browser ## lint and all tests, on the real engines
 	$(BIN)/python -m pytest $(ON_ALL_CORES) tests/acceptance tests/integration tests/conventions tests/unit
+
+browser:
+	@tests/install_browser.sh
 
 lint: setup ## formatting, style, types, SQL
 	@$(MAKE) -j 2 style types sql

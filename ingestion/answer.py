@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import tempfile
+import time
 import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ class AnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer that was written."""
+    """An answer that was written, to the reports of `submission_ids` in one file."""
 
     sender_code: str
     period_code: str
@@ -57,6 +58,8 @@ class Answered:
     path: Path
     verdict_code: str
     finding_count: int
+    submission_ids: tuple[int, ...]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ def _due(engine: sa.Engine) -> list[_File]:
 
 def _answer(engine: sa.Engine, settings: Settings, file: _File) -> Answered | None:
     """Write one answer and note it; None where a later file of the name has taken its place."""
+    started = time.monotonic()
     kept = settings.archive_dir / file.sha256[:2] / file.sha256
     with engine.connect() as connection:
         submissions = _submissions(connection, file)
@@ -144,8 +148,9 @@ def _answer(engine: sa.Engine, settings: Settings, file: _File) -> Answered | No
         path = settings.outbox_dir / place
         path = write_answer(kept, content, path, settings)
         answered = Answered(
-            file.sender_code, file.period_code, file.file_name, path, content.verdict, len(content.points)
-        )
+            file.sender_code, file.period_code, file.file_name, path, content.verdict, len(content.points),
+            tuple(row.submission_id for row in submissions), time.monotonic() - started,
+        )  # fmt: skip
     with engine.begin() as connection:
         for row in submissions:
             connection.execute(

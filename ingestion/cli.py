@@ -88,95 +88,45 @@ def url() -> None:
 
 
 @cli.command()
-def status(as_json: AsJson = False) -> None:
-    """One screen: what came, what is held, what was published when, what runs."""
-    import sqlalchemy as sa
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="All of it as one object.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write it as one page to this file.")] = None,
+) -> None:
+    """One screen: did it publish, who is late, what is held, what moved unusually, what is due soon, what runs.
 
-    from ingestion.local.airflow import Airflow
-    from ingestion.notify import channels
-    from ingestion.ops import Publication, Submission
+    Exit code 0: the warehouse answers, and the last night, if any, was published or still runs; else 1.
+    """
+    from ingestion.status.glance import glance
 
-    settings = get_settings()
-    airflow = Airflow(settings)
-    processes = airflow.processes()
-    stack = {
-        "home": str(settings.home),
-        "postgres": airflow.server.pid(),
-        **{name: processes.get(name) for name in ("api_server", "scheduler", "dag_processor")},
-        "airflow_url": airflow.url if processes else None,
-    }
-    told: dict[str, Any] = {"channels": list(channels(settings)), "undelivered": []}
-    reports: list[dict[str, Any]] = []
-    publications: list[dict[str, Any]] = []
-    if settings.warehouse_url or airflow.server.pid():
-        reports = _query(
-            sa.select(
-                Submission.dataset,
-                Submission.period_code,
-                Submission.status_code,
-                sa.func.count().label("report_count"),
-                sa.func.sum(Submission.row_count).label("row_count"),
-                sa.func.sum(Submission.held_row_count).label("held_row_count"),
-            )
-            .group_by(Submission.dataset, Submission.period_code, Submission.status_code)
-            .order_by(Submission.dataset, Submission.period_code, Submission.status_code)
-        )
-        publications = _query(
-            sa.select(
-                Publication.night_id,
-                Publication.published_at,
-                Publication.rows_changed,
-                Publication.code_version,
-                Publication.publication_id,
-                Publication.restores,
-            )
-            .order_by(Publication.publication_id.desc())
-            .limit(1)
-        )
-        told["undelivered"] = _undelivered()
-    if as_json:
-        publication = next(iter(publications), None)
-        _print_json({"stack": stack, "reports": reports, "publication": publication, "messages": told})
-        return
-    console = _console()
-    _print_table(console, "Reports", reports)
-    if publications:
-        last = publications[0]
-        console.print(
-            f"Published  {last['published_at']:%Y-%m-%d %H:%M:%S %Z}  night {last['night_id']},"
-            f" {last['rows_changed']} rows changed"
-        )
-        if last["restores"]:
-            console.print(
-                f"           brought back: publication {last['restores']} is public again, until the next night"
-            )
+    seen = glance(get_settings())
+    if html is not None:
+        from ingestion.status.page import page
+
+        html.write_text(page(seen), encoding="utf-8")
+        typer.echo(str(html.absolute()))
+    elif as_json:
+        from dataclasses import asdict
+
+        _print_json(asdict(seen) | {"is_well": seen.is_well})
     else:
-        console.print("Published  nothing yet")
-    console.print(f"Messages   by {' and '.join(told['channels']) or 'no channel: none is set, nothing is sent'}")
-    if told["undelivered"]:
-        _print_table(console, "Undelivered", told["undelivered"])
-    for name in ("postgres", "api_server", "scheduler", "dag_processor"):
-        console.print(f"{name:<14} {f'runs, process {stack[name]}' if stack[name] else 'is down'}")
-    if processes:
-        console.print(f"Airflow        {airflow.url}   password in {airflow.password_file}")
+        from ingestion.status.screen import show
+
+        show(_console(), seen)
+    if not seen.is_well:
+        raise typer.Exit(1)
 
 
-def _undelivered() -> list[dict[str, Any]]:
-    from dataclasses import asdict
+@cli.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own see it, too.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8088,
+) -> None:
+    """Serve the status, to look at only: the page at /, the same as /status.json, and /metrics for Prometheus."""
+    from ingestion.status.server import serve as run
 
-    import sqlalchemy as sa
-
-    from ingestion.notify import undelivered
-    from ingestion.warehouse import create_engine
-
-    engine = create_engine(_url())
-    try:
-        with engine.connect() as connection:
-            if connection.scalar(sa.text("select to_regclass('ops.notification') is null")):
-                return []
-            return [asdict(each) for each in undelivered(connection)]
-    finally:
-        engine.dispose()
+    run(get_settings(), host, port)
 
 
 # -- the work --

@@ -246,7 +246,11 @@ def tell(night: Night, url: str, night_ids: Iterable[str]) -> None:
                 return  # it failed before the control tables were made
             steps = connection.execute(
                 sa.select(*columns)
-                .where(StepOutcome.night_id.in_(ids), StepOutcome.finished_at >= night.started_at)
+                .where(
+                    StepOutcome.night_id.in_(ids),
+                    StepOutcome.finished_at >= night.started_at,
+                    StepOutcome.submission_id.is_(None),
+                )
                 .order_by(StepOutcome.step_outcome_id)
             )
             night.steps = [Step(**{**row, "seconds": float(row["seconds"])}) for row in steps.mappings()]

@@ -24,12 +24,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ingestion.ops import Finding, Notification, NotificationDelivery, NotifiedFact, Submission, now
-from ingestion.settings import Settings
+from ingestion.settings import MESSAGES_LIVE, Settings
 
 log = logging.getLogger(__name__)
 
 KINDS = ("published", "publication_refused", "step_failed", "reports_rejected", "reports_overdue")
-GIVE_UP_AFTER = timedelta(days=7)
 _LONGEST_PAUSE = timedelta(hours=1)
 _SECONDS = 10  # that a server may keep us waiting
 _LINES = 40  # most lines of a list in a message
@@ -196,10 +195,8 @@ def _listed(lines: Sequence[str]) -> str:
 
 def channels(settings: Settings) -> dict[str, Callable[[Message, Settings], None]]:
     """The channels that are set, each with what sends a message on it or raises NotDeliveredError."""
-    return {
-        **({"mail": _mail} if settings.smtp_url else {}),
-        **({"webhook": _post} if settings.webhook_url else {}),
-    }
+    senders = {"mail": _mail, "webhook": _post}
+    return {name: senders[name] for name in settings.channels}
 
 
 def send_due(engine: sa.Engine, settings: Settings) -> dict[str, int]:
@@ -230,7 +227,7 @@ def _send_one(
                     delivery.channel == channel,
                     delivery.delivered_at.is_(None),
                     delivery.next_attempt_at <= now(),
-                    Notification.created_at > now() - GIVE_UP_AFTER,
+                    Notification.created_at > now() - MESSAGES_LIVE,
                 )
                 .order_by(Notification.created_at)
                 .limit(1)
@@ -355,7 +352,7 @@ def undelivered(connection: sa.Connection, before: datetime | None = None) -> li
         .join(delivery, delivery.notification_id == Notification.notification_id)
         .where(
             delivery.delivered_at.is_(None),
-            Notification.created_at > now() - GIVE_UP_AFTER,
+            Notification.created_at > now() - MESSAGES_LIVE,
             Notification.created_at <= (before or now()),
         )
         .order_by(Notification.created_at, delivery.channel)

@@ -195,14 +195,19 @@ class ColumnPosition(Base):
 
 
 class StepOutcome(Base):
-    """One row per step of a night or of a submission, also when it failed."""
+    """One row per step of a night, also when it failed, and one per report and what a step did with it."""
 
     __tablename__ = "step_outcome"
 
     step_outcome_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     night_id: Mapped[str] = mapped_column(Text, index=True, comment="The run that this step belonged to.")
-    step: Mapped[str] = mapped_column(Text, comment="receive, judge, build or publish, and its part.")
+    step: Mapped[str] = mapped_column(
+        Text, comment="receive, judge, build, publish, …; of a report read, load, judge or answer."
+    )
     subject: Mapped[str] = mapped_column(Text, server_default="", comment="Sender, data set or layer.")
+    submission_id: Mapped[int | None] = mapped_column(
+        BigInteger, comment="The report; null of the step as a whole, of which its seconds are a part."
+    )
     status_code: Mapped[str] = mapped_column(Text)
     count_in: Mapped[int] = mapped_column(BigInteger, server_default="0")
     count_out: Mapped[int] = mapped_column(BigInteger, server_default="0")
@@ -210,7 +215,30 @@ class StepOutcome(Base):
     message: Mapped[str] = mapped_column(Text, server_default="")
     finished_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
 
-    __table_args__ = (CheckConstraint("status_code in ('succeeded', 'failed', 'skipped')", name="status_code"),)
+    __table_args__ = (
+        CheckConstraint("status_code in ('succeeded', 'failed', 'skipped')", name="status_code"),
+        Index("step_outcome_submission_id_idx", "submission_id", postgresql_where="submission_id is not null"),
+    )
+
+
+class BuildNode(Base):
+    """One row per model, seed or test that a night built or ran: what dbt told of it."""
+
+    __tablename__ = "build_node"
+
+    build_node_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    night_id: Mapped[str] = mapped_column(Text, index=True, comment="The run that this build belonged to.")
+    layer: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    resource_type: Mapped[str] = mapped_column(Text, comment="model, test, seed, …")
+    status_code: Mapped[str] = mapped_column(
+        Text, comment="As dbt says; of a layer that failed only the nodes at fault are told."
+    )
+    row_count: Mapped[int | None] = mapped_column(BigInteger, comment="Rows written; null where none were counted.")
+    seconds: Mapped[float] = mapped_column(Numeric(12, 3))
+    finished_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), default=now, comment="When its layer was finished."
+    )
 
 
 class Conservation(Base):

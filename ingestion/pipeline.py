@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from ingestion.ops import StepOutcome, now
+from ingestion.lineage import StepLineage, Touched
+from ingestion.ops import BuildNode, StepOutcome, now
 from ingestion.settings import get_settings
 
 if TYPE_CHECKING:
+    from dbt_project.build import NodeResult
     from ingestion.notify import Message
     from ingestion.receive import IncomingFile, Receipt
 
@@ -44,13 +46,46 @@ def brief(error: BaseException) -> str:
 
 
 class _Outcome:
-    """What a step tells of itself while it runs."""
+    """What a step tells of itself while it runs, and of each report or node of dbt that it worked on."""
 
     def __init__(self) -> None:
         self.status_code = "succeeded"
         self.count_in = 0
         self.count_out = 0
         self.message = ""
+        self.touched = Touched()
+        self._reports: list[Counts] = []
+        self._nodes: list[Counts] = []
+
+    def of_report(
+        self, step: str, submission_id: int, subject: str, count_in: int, count_out: int, seconds: float, message: str
+    ) -> None:
+        """What this step, or a part of it by another name, did with one report."""
+        self._reports.append(
+            {
+                "step": step, "submission_id": submission_id, "subject": subject, "status_code": "succeeded",
+                "count_in": count_in, "count_out": count_out, "seconds": round(seconds, 3), "message": message,
+            }
+        )  # fmt: skip
+
+    def of_nodes(self, layer: str, nodes: "Sequence[NodeResult]") -> None:
+        """What dbt told of the nodes of a layer; not its messages, which may quote a value."""
+        self.touched.nodes |= {node.name: node.rows for node in nodes if node.resource_type == "model"}
+        self._nodes += [
+            {
+                "layer": layer, "name": node.name, "resource_type": node.resource_type, "status_code": node.status,
+                "row_count": node.rows, "seconds": round(node.seconds, 3),
+            }
+            for node in nodes
+        ]  # fmt: skip
+
+    def write_parts(self, connection: sa.Connection, night_id: str) -> None:
+        """Write down what was told of reports and nodes: one statement each, however many they are."""
+        common = {"night_id": night_id, "finished_at": now()}
+        if self._reports:
+            connection.execute(sa.insert(StepOutcome), [common | report for report in self._reports])
+        if self._nodes:
+            connection.execute(sa.insert(BuildNode), [common | node for node in self._nodes])
 
 
 @contextmanager
@@ -60,7 +95,9 @@ def _step(night_id: str, step: str, subject: str = "") -> Iterator[_Outcome]:
     from ingestion.warehouse import create_engine, step_session
 
     outcome, started = _Outcome(), time.monotonic()
+    lineage = StepLineage(get_settings(), warehouse_url(), night_id, step, subject, outcome.touched)
     failure: BaseException | None = None
+    lineage.start()
     try:
         with step_session(warehouse_url(), step, subject):
             yield outcome
@@ -70,8 +107,10 @@ def _step(night_id: str, step: str, subject: str = "") -> Iterator[_Outcome]:
         failure = error
         raise
     finally:
+        lineage.end(failure)
         engine = create_engine(warehouse_url())
         with engine.begin() as connection:
+            outcome.write_parts(connection, night_id)
             connection.execute(
                 sa.insert(StepOutcome).values(
                     night_id=night_id,
@@ -81,7 +120,7 @@ def _step(night_id: str, step: str, subject: str = "") -> Iterator[_Outcome]:
                     count_in=outcome.count_in,
                     count_out=outcome.count_out,
                     seconds=round(time.monotonic() - started, 3),
-                    message=outcome.message,
+                    message="; ".join(filter(None, (outcome.message, lineage.unsent))),
                     finished_at=now(),
                 )
             )
@@ -181,6 +220,7 @@ def receive_files(
                     continue
                 for receipt in receipts:
                     tell(file, receipt)
+                    _tell_of_received(outcome, receipt)
                     counts["reports"] += 1
                     counts[receipt.status_code] = counts.get(receipt.status_code, 0) + 1
                     counts["rows"] += receipt.row_count if receipt.status_code == "received" else 0
@@ -190,6 +230,18 @@ def receive_files(
     finally:
         engine.dispose()
     return counts
+
+
+def _tell_of_received(outcome: _Outcome, receipt: "Receipt") -> None:
+    """A report that was read: of one seen before no step has anything to tell."""
+    if receipt.read_seconds is None or receipt.status_code == "duplicate":
+        return
+    told = (receipt.submission_id, receipt.dataset or "", receipt.filled_row_count, receipt.row_count)
+    outcome.of_report("read", *told, receipt.read_seconds, ", ".join(receipt.refused_by))
+    if not receipt.refused_by:
+        rows = receipt.row_count
+        outcome.touched.datasets.add(receipt.dataset or "")
+        outcome.of_report("load", receipt.submission_id, receipt.dataset or "", rows, rows, receipt.load_seconds, "")
 
 
 def judge_pending(night_id: str) -> dict[str, list[Counts]]:
@@ -219,10 +271,20 @@ def judge_dataset(dataset: str, night_id: str) -> Counts:
         if not submissions:
             outcome.status_code = "skipped"
             return {"submissions": 0}
+        started = time.monotonic()
         verdicts = judge(dataset, submissions, url=url, home=get_settings().home)
+        outcome.touched.datasets.add(dataset)
+        # all are judged at once: each took its part by its rows
+        seconds_per_row = (time.monotonic() - started) / max(sum(verdict.row_count for verdict in verdicts), 1)
         counts: Counts = {"submissions": len(verdicts)}
         for verdict in verdicts:
             counts[verdict.status_code] = counts.get(verdict.status_code, 0) + 1
+            rows, accepted = verdict.row_count, verdict.row_count - verdict.held_row_count
+            if verdict.status_code == "rejected":
+                accepted = 0
+            outcome.of_report(
+                "judge", verdict.submission_id, dataset, rows, accepted, rows * seconds_per_row, verdict.status_code
+            )
         outcome.count_in, outcome.count_out = len(submissions), len(verdicts)
         return counts
 
@@ -248,6 +310,12 @@ def answer(night_id: str) -> Counts:
             counts: Counts = {"answers": len(answers)}
             for answered in answers:
                 counts[answered.verdict_code] = counts.get(answered.verdict_code, 0) + 1
+                outcome.touched.senders.add(answered.sender_code)
+                seconds = answered.seconds / len(answered.submission_ids)
+                for submission_id in answered.submission_ids:
+                    outcome.of_report(
+                        "answer", submission_id, answered.sender_code, answered.finding_count, 1, seconds, ""
+                    )
             return counts
     finally:
         engine.dispose()
@@ -255,10 +323,15 @@ def answer(night_id: str) -> Counts:
 
 def build_layer(layer: Layer, night_id: str) -> Counts:
     """Build and test one layer of the warehouse; a failing test is a failure."""
-    from dbt_project.build import build
+    from dbt_project.build import BuildError, build
 
     with _step(night_id, "build", layer) as outcome:
-        result = build(layer, warehouse_url())
+        try:
+            result = build(layer, warehouse_url())
+        except BuildError as error:
+            outcome.of_nodes(layer, error.failed)
+            raise
+        outcome.of_nodes(layer, result.nodes)
         outcome.count_in = outcome.count_out = len(result.nodes)
         return {"nodes": len(result.nodes)}
 
@@ -269,6 +342,7 @@ def publish(night_id: str) -> Counts:
 
     with _step(night_id, "publish") as outcome:
         changes = publish_build(warehouse_url(), night_id)
+        outcome.touched.tables = {table: change.rows_after for table, change in changes.items()}
         outcome.count_in = len(changes)
         outcome.count_out = sum(change.rows_removed + change.rows_added for change in changes.values())
         return {

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -58,12 +59,20 @@ class IncomingFile:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of one report: its submission, and whether the warehouse had it already."""
+    """What became of one report: its submission, and whether the warehouse had it already.
+
+    Of a report that was read now also what that took: `read_seconds` is its part of the reading of its file,
+    `filled_row_count` all filled rows of its sheets, `refused_by` the rules by which the reader rejected it.
+    """
 
     submission_id: int
     dataset: str | None
     status_code: str
     row_count: int
+    filled_row_count: int = 0
+    refused_by: tuple[str, ...] = ()
+    read_seconds: float | None = None
+    load_seconds: float = 0
 
 
 def incoming_files(inbox: Path) -> Iterator[IncomingFile]:
@@ -280,7 +289,10 @@ def _receive(
     if known and not any(_may_be_read_now(row, under) for row in known.values()):
         return [_note_duplicate(connection, file, sha256, row.sheet_name, row) for row in (settled or known).values()]
     receipts = []
-    for report in read():
+    started = time.monotonic()
+    reports = read()
+    read_seconds = (time.monotonic() - started) / max(len(reports), 1)
+    for report in reports:
         key = report.dataset, _sheets(report)
         if key in settled or (key in known and report.is_rejected):
             receipts.append(_note_duplicate(connection, file, sha256, _sheets(report), known[key]))
@@ -292,7 +304,7 @@ def _receive(
             # It was corrected before we could read it: too late to count.
             receipts.append(Receipt(replaced[0].submission_id, report.dataset, "superseded", 0))
         else:
-            receipts.append(_load(connection, file, sha256, report))
+            receipts.append(replace(_load(connection, file, sha256, report), read_seconds=read_seconds))
         connection.execute(
             sa.update(Submission)
             .where(Submission.submission_id.in_([row.submission_id for row in replaced]))
@@ -463,6 +475,7 @@ def _note_duplicate(
 
 def _load(connection: sa.Connection, file: IncomingFile, sha256: str, report: Report) -> Receipt:
     """Load a report as the next revision; one that says what the latest says is a duplicate of it."""
+    started = time.monotonic()
     revision, content = None, None
     if not report.is_rejected:
         content = content_sha256(report)
@@ -512,4 +525,12 @@ def _load(connection: sa.Connection, file: IncomingFile, sha256: str, report: Re
                 not_recounted=report.recount.not_recounted,
             )
         )
-    return Receipt(submission_id, report.dataset, status, report.row_count)
+    return Receipt(
+        submission_id,
+        report.dataset,
+        status,
+        report.row_count,
+        filled_row_count=report.row_count + report.other_row_count,
+        refused_by=tuple(dict.fromkeys(f.rule for f in report.findings if f.severity == "reject")),
+        load_seconds=time.monotonic() - started,
+    )

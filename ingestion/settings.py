@@ -1,7 +1,7 @@
 """Settings, all from the environment or, in a container, from files; one object, made once per process."""
 
 import os
-from datetime import time
+from datetime import time, timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +11,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 REFERENCE_DIR = PROJECT_DIR / "dbt_project" / "seeds"
 SECRETS_DIR = Path("/run/secrets")  # where container engines put secrets: a file chungtay_<setting> each
+STEP_SESSION = "chungtay step: "
+"""How the name of a session of the warehouse begins that shows that a step runs."""
+MESSAGES_LIVE = timedelta(days=7)
+"""How long it is tried to deliver a message to operators."""
 
 
 class Settings(BaseSettings):
@@ -42,6 +46,14 @@ class Settings(BaseSettings):
     webhook_url: SecretStr | None = Field(
         default=None, description="Where messages are posted as JSON; nowhere when not set."
     )
+    openlineage_file: Path | None = Field(
+        default=None, description="Where lineage events are appended, a line of JSON each; nowhere when not set."
+    )
+    openlineage_url: str | None = Field(
+        default=None, description="OpenLineage endpoint that lineage events are posted to; nowhere when not set."
+    )
+    openlineage_api_key: SecretStr | None = Field(default=None, description="Key for that endpoint, if it wants one.")
+    openlineage_namespace: str = Field(default="chungtay", description="Namespace of the jobs in lineage events.")
     runbook_url: str = Field(
         default="docs/runbook", description="Where the runbook stands; messages link to <runbook_url>/<kind>.md."
     )
@@ -111,6 +123,12 @@ class Settings(BaseSettings):
         if self.outbox is None:
             raise AssertionError("set by model_post_init")
         return self.outbox
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels by which operators are told."""
+        wanted = (("mail", self.smtp_url), ("webhook", self.webhook_url))
+        return tuple(name for name, is_set in wanted if is_set)
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import sqlalchemy as sa
 
+from ingestion.settings import STEP_SESSION
+
 if TYPE_CHECKING:  # only preparing needs them; light commands need no more than an engine
     from alembic.config import Config
 
@@ -31,7 +33,6 @@ SCHEMAS = {
 }
 READERS = {"bi_reader": ("mart",), "statistician": ("mart", "release"), "case_worker": ("mart", "vault")}
 MIGRATIONS_DIR = Path(str(files("ingestion") / "migrations"))
-STEP_SESSION = "chungtay step: "  # how the name of such a session begins
 _PREPARE_LOCK = 0x0C417A1  # advisory lock: two processes may prepare one new warehouse at the same time
 
 

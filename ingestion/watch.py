@@ -22,8 +22,8 @@ from ingestion.local.airflow_client import AirflowApiError, AirflowClient
 from ingestion.local.postgres import Server, ServerError, make_home, write_private
 from ingestion.notify import Message, NotDeliveredError, channels, send_due, undelivered
 from ingestion.ops import now
-from ingestion.settings import Settings
-from ingestion.warehouse import STEP_SESSION, create_engine
+from ingestion.settings import STEP_SESSION, Settings
+from ingestion.warehouse import create_engine
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,8 @@ class _Warehouse:
                 " where datname = current_database() and starts_with(application_name, :prefix))"
                 " select running.name, running.seconds from running where running.seconds > greatest(:least, :times *"
                 " (select max(late.seconds) from (select o.seconds from ops.step_outcome as o"
-                " where o.status_code = 'succeeded' and left(trim(o.step || ' ' || o.subject), length(running.name))"
+                " where o.status_code = 'succeeded' and o.submission_id is null"
+                " and left(trim(o.step || ' ' || o.subject), length(running.name))"
                 " = running.name order by o.step_outcome_id desc limit :count) as late)) order by running.seconds desc"
             ),
             {

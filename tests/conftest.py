@@ -52,7 +52,7 @@ def warehouse_url(server: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of `sample_night`: archive, answers, secret."""
+    """The home of `sample_night`: archive, answers, secret, lineage events."""
     return tmp_path_factory.mktemp("sample_home")
 
 
@@ -66,6 +66,7 @@ def sample_night(server: Server, sample_home: Path) -> Iterator[str]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CHUNGTAY_HOME", str(sample_home))
             patch.setenv("CHUNGTAY_WAREHOUSE_URL", url)
+            patch.setenv("CHUNGTAY_OPENLINEAGE_FILE", str(sample_home / "lineage.jsonl"))
             get_settings.cache_clear()
             pipeline.run_night("first", str(INBOX))
             before = _published(url)

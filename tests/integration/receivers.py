@@ -117,6 +117,36 @@ class _Request(BaseHTTPRequestHandler):
         pass
 
 
+class LineageEndpoint(ThreadingHTTPServer):
+    """Takes OpenLineage events where their specification says."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _LineageRequest)
+        self.events: list[dict[str, Any]] = []
+        self.keys: set[str | None] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/"
+
+
+class _LineageRequest(BaseHTTPRequestHandler):
+    server: LineageEndpoint
+
+    def do_POST(self) -> None:
+        is_known = self.path == "/api/v1/lineage"
+        if is_known:
+            self.server.events.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.server.keys.add(self.headers["Authorization"])
+        self.send_response(201 if is_known else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def serving(server: S) -> Iterator[S]:
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
