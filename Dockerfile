@@ -13,7 +13,6 @@ COPY ingestion ingestion
 COPY expectations expectations
 COPY dbt_project dbt_project
 COPY dags dags
-COPY docs/runbook docs/runbook
 COPY docker/health.py docker/health.py
 RUN .venv/bin/python -m compileall -q ingestion expectations dbt_project dags docker
 

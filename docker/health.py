@@ -28,6 +28,12 @@ def watcher_looks() -> bool:
     return time.time() - WATCH_STATE.stat().st_mtime < WATCH_SECONDS
 
 
+def page_is_served() -> bool:
+    """Whether the status page of this container answers, whatever it has to tell."""
+    with urllib.request.urlopen("http://127.0.0.1:8088/status.json", timeout=15) as answer:
+        return bool(answer.status == 200)
+
+
 def heart_beats(component: str) -> bool:
     """Whether this component's heartbeat in the metadata database is fresh, as the API server tells."""
     with urllib.request.urlopen(API, timeout=5) as answer:
@@ -41,6 +47,7 @@ CHECKS = {
     "triggerer": lambda: heart_beats("triggerer"),
     "worker": worker_answers,
     "watch": watcher_looks,
+    "status": page_is_served,
 }
 
 if __name__ == "__main__":

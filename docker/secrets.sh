@@ -45,8 +45,8 @@ printf '{"admin": "%s"}' "$(cat admin_password)" > airflow_passwords
 # whoever has no password may only ask whether the broker lives
 printf 'user default on nopass -@all +ping\nuser airflow on >%s ~* &* +@all -@admin\n' "$(cat broker_password)" \
     > broker_users
-# optional, and empty as long as nobody is told by mail or webhook
-for name in chungtay_smtp_url chungtay_webhook_url; do
+# optional, and empty as long as nobody is told by mail, webhook or OpenLineage
+for name in chungtay_smtp_url chungtay_webhook_url chungtay_openlineage_api_key; do
     [ -e "$name" ] || : > "$name"
 done
 chmod 644 ./*

@@ -4,9 +4,12 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from ingestion.settings import PROJECT_DIR
 
@@ -64,3 +67,17 @@ def test_the_lock_pins_every_package_by_hash_and_names_no_address(name: str) -> 
     assert blocks
     assert [block.split()[0] for block in blocks if "==" not in block.split()[0] or "--hash=sha256:" not in block] == []
     assert "://" not in text
+
+
+def test_the_lock_is_whole_for_every_python_3_11() -> None:
+    """A package may need another on Python 3.11.2 only, which Debian has: the lock is compiled for 3.11.0."""
+    lock = (PROJECT_DIR / "requirements.lock").read_text(encoding="utf-8")
+    pinned = {canonicalize_name(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.MULTILINE)}
+    missing = {
+        f"{requirement} for {name}"
+        for name in pinned
+        for requirement in map(Requirement, requires(name) or ())
+        if requirement.marker is None or requirement.marker.evaluate({"python_full_version": "3.11.0", "extra": ""})
+        if canonicalize_name(requirement.name) not in pinned
+    }
+    assert missing == set()
