@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 
 from ingestion.lineage import NOT_SENT
 from ingestion.local.airflow import Airflow
+from ingestion.local.postgres import ServerError
 from ingestion.settings import MESSAGES_LIVE, STEP_SESSION, Settings
 from ingestion.status.unusual import Movement, movement
 
@@ -212,7 +213,7 @@ def glance(settings: Settings, at: datetime | None = None) -> Status:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             return _Questions(connection, at).answers(channels, stack)
-    except psycopg.Error as error:
+    except (psycopg.Error, ServerError) as error:
         # its words may name the address; the kind says enough
         return _blind(at, Warehouse("unreachable", type(error).__name__), channels, stack)
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ingestion.local.postgres import free_port, is_listening
 from ingestion.settings import Settings
-from ingestion.status.glance import glance
+from ingestion.status.glance import Held, Messages, Owed, Running, Undelivered, glance
 from ingestion.status.page import page as render
+from ingestion.status.unusual import Moved, Movement
 
 CHUNGTAY = Path(sys.executable).with_name("chungtay")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -132,6 +135,55 @@ def test_the_written_file_is_the_same_page(
     assert page.title() == "Đã công bố · Chung Tay"
     assert ([url for url in asked if not url.startswith(("data:", "file:"))], complaints) == ([], [])
     page.close()
+
+
+def test_a_bad_night_is_seen_at_once(browser: Browser, sample_night: str, sample_home: Path, tmp_path: Path) -> None:
+    """What the sample night has none of: a refusal, held rows, unusual movements, deadlines, messages that wait."""
+    good = glance(Settings(home=sample_home, warehouse_url=sample_night))
+    assert good.night is not None
+    bad = replace(
+        good,
+        night=replace(good.night, outcome="refused", reasons=("test books_balance", "<script>alert(1)</script>")),
+        running=(Running("judge household_review", 75.2),),
+        held=(Held("household_review", "huyen-220", "2024", 1200, 1800, ("HR-01", "HR-07")),),
+        movement=Movement(
+            (
+                Moved("rows", "support_delivery", "sxd", "", "2024-Q4", "row", 17, 410, (405, 415)),
+                Moved("indicator", "poor_household_rate", "24", "2021-2025", "2024", "percent", 12.5, 4.25, (4, 4.5)),
+            ),
+            *(73, 1),
+        ),
+        due_soon=(
+            Owed("nhcsxh", "credit_loan", "2024-Q4", "", "missing", date(2025, 1, 15), 3, was_late=False, days_late=0),
+            Owed(
+                "huyen-213", "commune_profile", "2024", "", "rejected", date(2025, 1, 15), 3, was_late=True, days_late=9
+            ),
+        ),
+        messages=Messages(("mail",), (Undelivered("mail", 3, "TimeoutError"),)),
+    )
+    file = tmp_path / "bad.html"
+    file.write_text(render(bad), encoding="utf-8")
+    for viewport in (PHONE, DESK):
+        page, _, complaints = opened(browser, file.as_uri(), viewport)
+        assert page.title() == "Bị từ chối, chưa công bố · Chung Tay"
+        headline = page.locator("[role=status]")
+        assert "Refused, not published" in headline.inner_text()
+        assert headline.locator("li").all_inner_texts() == ["test books_balance", "<script>alert(1)</script>"]
+        assert "1.200" in page.locator("section:has(#held) tbody tr").inner_text()
+        moved = page.locator("section:has(#unusual) tbody tr").all_inner_texts()
+        assert ["Sở Xây dựng" in moved[0], "Tỷ lệ hộ nghèo" in moved[1], "12,50" in moved[1]] == [True] * 3
+        due = page.locator("section:has(#due) tbody tr").all_inner_texts()
+        assert ["muộn 9 ngày" in due[0], "đúng hạn" in due[1]] == [True] * 2  # who was late before stands first
+        assert "3 thông báo chưa gửi được qua mail" in page.locator("footer").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+        assert complaints == []
+        page.close()
+    context = browser.new_context(bypass_csp=True)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+    context.close()
 
 
 def test_a_warehouse_that_is_down_has_a_page_that_says_so(browser: Browser, tmp_path: Path) -> None:
