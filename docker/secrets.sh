@@ -42,9 +42,9 @@ printf %s "postgresql+psycopg_async://$metadata" > airflow_metadata_async_url
 printf %s "redis://airflow:$(cat broker_password)@broker:6379/0" > airflow_broker_url
 printf %s "postgresql://chungtay:$(cat warehouse_password)@warehouse:5432/warehouse" > chungtay_warehouse_url
 printf '{"admin": "%s"}' "$(cat admin_password)" > airflow_passwords
-# whoever has no password may only ask whether the broker lives
-printf 'user default on nopass -@all +ping\nuser airflow on >%s ~* &* +@all -@admin\n' "$(cat broker_password)" \
-    > broker_users
+# Redis reads its own log again as user `default`, who therefore may everything, but nobody can be; `health` may ping.
+printf 'user default off ~* &* +@all\nuser health on nopass -@all +ping\nuser airflow on >%s ~* &* +@all -@admin\n' \
+    "$(cat broker_password)" > broker_users
 # optional, and empty as long as nobody is told by mail, webhook or OpenLineage
 for name in chungtay_smtp_url chungtay_webhook_url chungtay_openlineage_api_key; do
     [ -e "$name" ] || : > "$name"

@@ -360,6 +360,7 @@ def trial(stack: Stack) -> None:
         stack.compose("down", "--timeout", "60")
         stack.up()
         expect(stack.counts(), second, "rows after a restart")
+        expect("CRITICAL" in stack.compose("logs", "broker"), False, "the broker could not read its log again")
 
     with step("a new password of the warehouse"):
         old = stack.secret("warehouse_password")
@@ -382,6 +383,9 @@ def trial(stack: Stack) -> None:
         stack.compose("stop", "worker", "scheduler", "triggerer", "watch")
         stack.compose("stop", "warehouse")
         print(f"          {stack.compose('run', '--rm', '-T', 'warehouse', 'recover_to', moment)}")
+        stack.compose("up", "-d", "warehouse")
+        wait_for("the warehouse has recovered", UP_SECONDS, lambda: stack.states().get("warehouse") == "healthy")
+        stack.compose("exec", "-T", "warehouse", "set_password")  # it was changed after the moment
         stack.up()
     expect(stack.publications() < published, True, "later publications are gone")
     expect(stack.counts(), first, "rows as after the first night")
