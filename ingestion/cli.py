@@ -155,6 +155,33 @@ def night(
 
 
 @cli.command()
+def rejudge(
+    from_period: Annotated[
+        str | None, typer.Option("--from", help="Only periods that end in this one or later, e.g. 2022-Q1.")
+    ] = None,
+    to_period: Annotated[
+        str | None, typer.Option("--to", help="Only periods that end in this one or before, e.g. 2023.")
+    ] = None,
+    dataset: Dataset = None,
+    sender: Sender = None,
+) -> None:
+    """Judge reports again by the rules of now, then answer, build and publish; nobody sends anything again."""
+    from ingestion.night import NightError
+    from ingestion.night import rejudge as run_rejudge
+
+    scope = {"from_period": from_period, "to_period": to_period, "dataset": dataset, "sender": sender}
+    console = _console()
+    with _Progress(console) as progress:
+        try:
+            done = run_rejudge(get_settings(), _url(), scope, progress.watch, progress.say)
+        except NightError as error:
+            raise CommandError(str(error)) from error
+    _print_night(console, done)
+    if not done.published or done.failures:
+        raise typer.Exit(1)
+
+
+@cli.command()
 def watch(
     once: Annotated[bool, typer.Option("--once", help="Look once, for cron: exit code 1 if something rings.")] = False,
 ) -> None:

@@ -1,13 +1,14 @@
 """One whole night through Airflow: asked for, followed to its end, and told.
 
-A night is three DAG runs, each started by an asset that the one before it announced. Airflow may answer several
+A night is three DAG runs, each started by an asset that the one before it announced; so is judging again, which marks
+reports instead of receiving them. Airflow may answer several
 announcements with one run (two nights at the same time); its steps then carry the later night's id.
 """
 
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from ingestion.settings import Settings
 from ingestion.warehouse import create_engine
 
 FLOW = ("receive_reports", "judge_reports", "build_warehouse")
+REJUDGING = ("rejudge_reports", *FLOW[1:])
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 POLL_SECONDS = 0.3
 NEXT_RUN_SECONDS = 60  # between an announcement and the run that it starts
@@ -113,28 +115,36 @@ def run_night(settings: Settings, url: str, inbox: Path | None, watch: Watch, sa
 
     `url` is the warehouse's. Raises NightError when another night runs on this home, AirflowError when Airflow ends.
     """
+    return _alone(settings, url, FLOW, {"inbox": str(inbox.absolute()) if inbox else None}, watch, say)
+
+
+def rejudge(settings: Settings, url: str, scope: Mapping[str, Any], watch: Watch, say: Say = lambda _: None) -> Night:
+    """As `run_night`, but judge again what was received before: `scope` as `pipeline.mark_for_judging` takes it."""
+    return _alone(settings, url, REJUDGING, scope, watch, say)
+
+
+def _alone(settings: Settings, url: str, flow: Sequence[str], conf: Mapping[str, Any], watch: Watch, say: Say) -> Night:
     airflow = Airflow(settings)
     airflow.up(say)
     try:
         with locked(settings.home / ".night.lock", wait=False):
-            return _run(airflow, url, inbox, watch, say)
+            return _run(airflow, url, flow, conf, watch, say)
     except BlockingIOError:
         raise NightError(f"another night runs on {settings.home}; wait for its end") from None
 
 
-def _run(airflow: Airflow, url: str, inbox: Path | None, watch: Watch, say: Say) -> Night:
+def _run(airflow: Airflow, url: str, flow: Sequence[str], conf: Mapping[str, Any], watch: Watch, say: Say) -> Night:
     started = datetime.now(UTC)
     night = Night(f"{started:%Y-%m-%dT%H:%M:%SZ}-{secrets.token_hex(2)}", started)
     client = airflow.client()
-    conf = {"night_id": night.night_id, "inbox": str(inbox.absolute()) if inbox else None}
     run_id = f"night-{night.night_id}"
-    client.trigger(FLOW[0], run_id, conf)
+    client.trigger(flow[0], run_id, {"night_id": night.night_id, **conf})
     ids = {night.night_id}
     state = ""
-    for dag_id, next_dag_id in zip(FLOW, (*FLOW[1:], None), strict=True):
+    for dag_id, next_dag_id in zip(flow, (*flow[1:], None), strict=True):
         state, tasks = _follow(airflow, client, dag_id, run_id, watch, say)
         night.failures += [Failure(f"{dag_id}.{t.name}", _message(t), t.log) for t in tasks if t.state == "failed"]
-        ids |= {event["extra"].get("night_id", "") for event in client.upstream_events(dag_id, run_id)[-1:]}
+        ids |= {event["extra"].get("night_id", "") for event in client.upstream_events(dag_id, run_id)}
         if next_dag_id is None:
             break
         caused = _next_run(client, dag_id, run_id, next_dag_id, expected=state == "success")

@@ -28,7 +28,9 @@ from ingestion.settings import MESSAGES_LIVE, Settings
 
 log = logging.getLogger(__name__)
 
-KINDS = ("published", "publication_refused", "step_failed", "reports_rejected", "reports_overdue")
+KINDS = (
+    "published", "publication_refused", "step_failed", "deadline_missed", "reports_rejected", "reports_overdue",
+)  # fmt: skip
 _LONGEST_PAUSE = timedelta(hours=1)
 _SECONDS = 10  # that a server may keep us waiting
 _LINES = 40  # most lines of a list in a message
@@ -112,6 +114,17 @@ def failed(night_id: str, step: str, subject: str, error: BaseException) -> Mess
         f"Đợt {night_id}: bước “{name}” dừng vì {type(error).__name__}. Chi tiết: bảng ops.step_outcome.",
         f"Night {night_id}: step “{name}” ended with {type(error).__name__}. Details: table ops.step_outcome.",
         night_id=night_id,
+    )
+
+
+def deadline_missed(dag_id: str, run_id: str, minutes: float) -> Message:
+    """A run of a DAG has not ended so long after it was asked for."""
+    return Message(
+        "deadline_missed",
+        f"{dag_id} chưa xong đúng hạn",
+        f"{dag_id} has not ended in time",
+        f"Lượt chạy {run_id} chưa kết thúc sau {minutes:g} phút.",
+        f"Run {run_id} has not ended after {minutes:g} minutes.",
     )
 
 

@@ -6,7 +6,7 @@ Engines are imported inside the functions: this module is imported where DAGs ar
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import format_tb
@@ -37,7 +37,19 @@ def warehouse_url() -> str:
 
 
 class ReceiveError(Exception):
-    """Files that could not be received, through no fault of their senders; the message names each."""
+    """Files that could not be received, through no fault of their senders; the message names each of `files`."""
+
+    def __init__(self, failures: Mapping["IncomingFile", Exception]) -> None:
+        self.files = frozenset(failures)
+        super().__init__("; ".join(f"{_place(file)}: {brief(error)}" for file, error in failures.items()))
+
+
+class ScopeError(Exception):
+    """What is to be judged again does not exist; the message says what."""
+
+
+def _place(file: "IncomingFile") -> str:
+    return f"{file.sender_code}/{file.period_code}/{file.file_name}"
 
 
 def brief(error: BaseException) -> str:
@@ -89,12 +101,16 @@ class _Outcome:
 
 
 @contextmanager
-def _step(night_id: str, step: str, subject: str = "") -> Iterator[_Outcome]:
-    """Record the outcome of the block; an exception is recorded, with a message that tells of it, and goes on."""
+def _step(night_id: str, step: str, subject: str = "", started: float | None = None) -> Iterator[_Outcome]:
+    """Record the outcome of the block; an exception is recorded, with a message that tells of it, and goes on.
+
+    `started` tells when the step began (`time.monotonic`), if that was before the block.
+    """
     from ingestion.notify import write
     from ingestion.warehouse import create_engine, step_session
 
-    outcome, started = _Outcome(), time.monotonic()
+    outcome = _Outcome()
+    started = time.monotonic() if started is None else started
     lineage = StepLineage(get_settings(), warehouse_url(), night_id, step, subject, outcome.touched)
     failure: BaseException | None = None
     lineage.start()
@@ -132,6 +148,7 @@ def _step(night_id: str, step: str, subject: str = "") -> Iterator[_Outcome]:
 
 def _told(night_id: str, step: str, subject: str, error: BaseException) -> "Message":
     """The message about a failure: a refusal where the data are at fault, else the failure of a step."""
+    from ingestion.fault import failed_tests
     from ingestion.notify import failed, refused
 
     if step == "publish":
@@ -139,12 +156,8 @@ def _told(night_id: str, step: str, subject: str, error: BaseException) -> "Mess
 
         if isinstance(error, PublicationRefusedError):
             return refused(night_id, str(error).split("; "))
-    if step == "build":
-        from dbt_project.build import BuildError
-
-        if isinstance(error, BuildError) and any(node.status == "fail" for node in error.failed):
-            # names of tests alone: what dbt says of one may quote a value
-            return refused(night_id, [f"{node.resource_type} {node.name}" for node in error.failed])
+    if tests := failed_tests(error):
+        return refused(night_id, tests)
     return failed(night_id, step, subject, error)
 
 
@@ -153,38 +166,66 @@ def load_reference_lists(night_id: str) -> Counts:
     from dbt_project.build import seed_if_changed
     from ingestion.warehouse import prepare
 
-    url = warehouse_url()
-    prepare(url)
-    with _step(night_id, "prepare", "reference lists") as outcome:
+    url, started = warehouse_url(), time.monotonic()
+    prepare(url)  # the outcome's own table, too
+    with _step(night_id, "prepare", "reference lists", started) as outcome:
         changed = seed_if_changed(url)
         outcome.status_code = "succeeded" if changed else "skipped"
         return {"changed": changed}
 
 
-def batches(inbox: str | None = None) -> list[Counts]:
-    """What lies in the inbox: one `{"sender", "inbox", "senders"}` per sender, whose files one task reads in order."""
+def batches(inbox: str | None = None, places: Collection[str] | None = None) -> list[Counts]:
+    """What lies in the inbox: one `{"sender", "inbox", "senders", "places"}` per sender, read by one task in order.
+
+    With `places`, below the home's inbox, only those of them that were not received since; without, all that is there.
+    """
+    from ingestion import arrivals
     from ingestion.receive import incoming_files, known_senders
     from ingestion.warehouse import create_engine
 
-    folder = Path(inbox) if inbox else get_settings().inbox_dir
+    settings = get_settings()
+    folder = Path(inbox) if inbox else settings.inbox_dir
     if inbox is None:
         folder.mkdir(parents=True, exist_ok=True)
     files = list(incoming_files(folder))
     engine = create_engine(warehouse_url())
     senders = known_senders(files, engine)
     engine.dispose()
+    if places is not None:
+        known, now, wanted = arrivals.received(settings), arrivals.states(files, folder), set(places)
+        new = {place for place, state in now.items() if place in wanted and known.get(place) != state}
+        files = [file for file in files if arrivals.place(file, folder) in new]
+    by_sender: dict[str, list[str]] = {}
+    for file in files:
+        by_sender.setdefault(file.sender_code, []).append(arrivals.place(file, folder))
     return [
-        {"sender": sender, "inbox": str(folder), "senders": senders}
-        for sender in sorted({file.sender_code for file in files})
+        {"sender": sender, "inbox": str(folder), "senders": senders, "places": sorted(by_sender[sender])}
+        for sender in sorted(by_sender)
     ]
 
 
 def receive_batch(batch: Counts, night_id: str) -> Counts:
-    """Receive every file of one sender, as `batches` listed it."""
+    """Receive the files of one sender, as `batches` listed them. What was received of the home's inbox is noted, in the
+    state before it was read, so that it does not arrive again."""
+    from ingestion import arrivals
     from ingestion.receive import incoming_files
 
-    files = [file for file in incoming_files(Path(batch["inbox"])) if file.sender_code == batch["sender"]]
-    return receive_files(files, night_id, batch["sender"], batch["senders"])
+    inbox, wanted = Path(batch["inbox"]), set(batch["places"])
+    files = [file for file in incoming_files(inbox) if arrivals.place(file, inbox) in wanted]
+    before = arrivals.states(files, inbox)
+
+    def note(failed: Collection["IncomingFile"]) -> None:
+        if inbox == get_settings().inbox_dir:
+            lost = {arrivals.place(file, inbox) for file in failed}
+            arrivals.note_received(get_settings(), {each: before[each] for each in before.keys() - lost})
+
+    try:
+        counts = receive_files(files, night_id, batch["sender"], batch["senders"])
+    except ReceiveError as error:
+        note(error.files)
+        raise
+    note(())
+    return counts
 
 
 def receive_files(
@@ -204,7 +245,7 @@ def receive_files(
 
     engine = create_engine(warehouse_url())
     counts: Counts = {"files": len(files), "reports": 0, "rows": 0}
-    failures: list[str] = []
+    failures: dict[IncomingFile, Exception] = {}
     try:
         with _step(night_id, "receive", subject) as outcome:
             outcome.count_in = len(files)
@@ -213,10 +254,9 @@ def receive_files(
                 try:
                     receipts = receive_file(file, engine, get_settings(), senders)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the neighbours go on
-                    place = f"{file.sender_code}/{file.period_code}/{file.file_name}"
                     trace = "".join(format_tb(error.__traceback__))
-                    log.error("could not receive %s: %s\n%s", place, brief(error), trace)
-                    failures.append(f"{place}: {brief(error)}")
+                    log.error("could not receive %s: %s\n%s", _place(file), brief(error), trace)
+                    failures[file] = error
                     continue
                 for receipt in receipts:
                     tell(file, receipt)
@@ -226,7 +266,7 @@ def receive_files(
                     counts["rows"] += receipt.row_count if receipt.status_code == "received" else 0
             outcome.count_out = counts["reports"]
             if failures:
-                raise ReceiveError("; ".join(failures))
+                raise ReceiveError(failures) from ExceptionGroup("not received", list(failures.values()))
     finally:
         engine.dispose()
     return counts
@@ -244,6 +284,64 @@ def _tell_of_received(outcome: _Outcome, receipt: "Receipt") -> None:
         outcome.of_report("load", receipt.submission_id, receipt.dataset or "", rows, rows, receipt.load_seconds, "")
 
 
+@contextmanager
+def accepted_rows_alone() -> Iterator[None]:
+    """Nobody else judges, or builds and publishes, while the block runs: what is published is of one state of what is
+    accepted, though reports are judged all day. Ends with the process, however that ends."""
+    import psycopg
+
+    with psycopg.connect(warehouse_url(), autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(hashtextextended('accepted rows', 0))")
+        yield
+
+
+def mark_for_judging(
+    night_id: str,
+    from_period: str | None = None,
+    to_period: str | None = None,
+    dataset: str | None = None,
+    sender: str | None = None,
+) -> Counts:
+    """Have reports that were judged once judged again by the rules of now, without being sent again.
+
+    Of those whose period ends from the first day of one period to the last day of another; all where nothing is named.
+    What a later revision replaced stays so. Raises ScopeError for what is no period or data set, or if nothing matches.
+    """
+    from ingestion.contract import load_contracts
+    from ingestion.ops import Submission
+    from ingestion.period import Period
+    from ingestion.warehouse import create_engine
+
+    scope: list[sa.ColumnElement[bool]] = [
+        Submission.verdict_code.is_not(None),
+        Submission.status_code.not_in(("superseded", "duplicate")),
+    ]
+    try:
+        if from_period:
+            scope.append(Submission.period_end >= Period.parse(from_period).start)
+        if to_period:
+            scope.append(Submission.period_end <= Period.parse(to_period).end)
+    except ValueError as error:
+        raise ScopeError(str(error)) from error
+    if dataset:
+        if dataset not in load_contracts():
+            raise ScopeError(f"no data set {dataset!r}; the data sets are {', '.join(sorted(load_contracts()))}")
+        scope.append(Submission.dataset == dataset)
+    if sender:
+        scope.append(Submission.sender_code == sender)
+    engine = create_engine(warehouse_url())
+    try:
+        with _step(night_id, "mark", "to judge again") as outcome:
+            with engine.begin() as connection:
+                marked = connection.execute(sa.update(Submission).where(*scope).values(judge_again=True)).rowcount
+            if not marked:
+                raise ScopeError("no report was judged yet that matches")
+            outcome.count_in = outcome.count_out = marked
+            return {"submissions": marked}
+    finally:
+        engine.dispose()
+
+
 def judge_pending(night_id: str) -> dict[str, list[Counts]]:
     """Judge every report that awaits it, and again those that are compared with what has changed, until none is left.
 
@@ -253,9 +351,10 @@ def judge_pending(night_id: str) -> dict[str, list[Counts]]:
     from expectations.gate import pending
 
     judged: dict[str, list[Counts]] = {}
-    while datasets := pending(warehouse_url()):
-        for dataset in datasets:
-            judged.setdefault(dataset, []).append(judge_dataset(dataset, night_id))
+    with accepted_rows_alone():
+        while datasets := pending(warehouse_url()):
+            for dataset in datasets:
+                judged.setdefault(dataset, []).append(judge_dataset(dataset, night_id))
     if judged:
         build_docs(night_id)
     return judged
@@ -351,6 +450,15 @@ def publish(night_id: str) -> Counts:
         }
 
 
+def build_and_publish(night_id: str) -> Counts:
+    """Build every layer and make it public, from one state of what is accepted. Killed or failed, it starts over: what
+    was built before rests on what was accepted then."""
+    with accepted_rows_alone():
+        for layer in LAYERS:
+            build_layer(layer, night_id)
+        return publish(night_id)
+
+
 def restore_publication(publication_id: int | None, night_id: str) -> Counts:
     """Make an earlier publication public again: this one, else the one before the current."""
     from ingestion.history import restore
@@ -409,6 +517,22 @@ def notify(night_id: str) -> Counts:
     return counts | send_messages(night_id)
 
 
+def tell_deadline_missed(dag_id: str, run_id: str) -> Counts:
+    """Tell that a run of a DAG has not ended in time, once; what cannot be sent now is sent later."""
+    from ingestion.notify import deadline_missed, write
+    from ingestion.warehouse import create_engine
+
+    settings = get_settings()
+    engine = create_engine(warehouse_url())
+    try:
+        with engine.begin() as connection:
+            message = deadline_missed(dag_id, run_id, settings.deadline_minutes)
+            write(connection, message, settings, [f"deadline {dag_id} {run_id}"])
+    finally:
+        engine.dispose()
+    return send_messages(run_id)
+
+
 def rotate_surrogates(night_id: str) -> Counts:
     """Give every person a new key, under a new secret, in one publication; killed, the next night publishes them."""
     from ingestion import surrogate
@@ -421,9 +545,7 @@ def rotate_surrogates(night_id: str) -> Counts:
             surrogate.rotate(connection, get_settings())
     finally:
         engine.dispose()
-    for layer in LAYERS:
-        build_layer(layer, night_id)
-    return publish(night_id)
+    return build_and_publish(night_id)
 
 
 def run_night(night_id: str, inbox: str | None = None) -> Counts:
@@ -433,15 +555,13 @@ def run_night(night_id: str, inbox: str | None = None) -> Counts:
         received = [receive_batch(batch, night_id) for batch in batches(inbox)]
         judged = judge_pending(night_id)
         answered = answer(night_id)
-        built = {layer: build_layer(layer, night_id) for layer in LAYERS}
-        changes = publish(night_id)
+        changes = build_and_publish(night_id)
     finally:
         told = notify(night_id)
     return {
         "received": received,
         "judged": judged,
         "answered": answered,
-        "built": built,
         "published": changes,
         "told": told,
     }

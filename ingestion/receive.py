@@ -91,7 +91,11 @@ def incoming_files(inbox: Path) -> Iterator[IncomingFile]:
                 sender = parts[0] if len(parts) > 1 else ""
                 period = parts[1] if len(parts) > 2 else ""
                 file_name = "/".join(parts[2:]) if len(parts) > 2 else name
-                found.append((sender, period, path.stat().st_mtime_ns, file_name, path))
+                try:
+                    changed = path.stat().st_mtime_ns
+                except FileNotFoundError:  # it was taken away since the folder was listed
+                    continue
+                found.append((sender, period, changed, file_name, path))
     for sender, period, _, file_name, path in sorted(found):
         yield IncomingFile(path=path, sender_code=sender, period_code=period, file_name=file_name)
 
@@ -119,7 +123,7 @@ def archive(path: Path, archive_dir: Path) -> tuple[str, Path]:
     try:
         before = _state(path)
         with path.open("rb") as source:
-            if _is_being_written(source):
+            if is_being_written(source):
                 raise FileChangedError
             sha256 = hashlib.file_digest(source, "sha256").hexdigest()
             kept = _place(archive_dir, sha256)
@@ -131,7 +135,7 @@ def archive(path: Path, archive_dir: Path) -> tuple[str, Path]:
         raise FileChangedError from error
 
 
-def _is_being_written(source: BinaryIO) -> bool:
+def is_being_written(source: BinaryIO) -> bool:
     """Whether a process of this machine has the file open to write it: its writer may only be pausing.
 
     Linux tells by refusing a lease; where nobody can tell (a share, a file of others), False.

@@ -59,10 +59,17 @@ class Settings(BaseSettings):
     )
     time_zone: str = Field(default="Asia/Ho_Chi_Minh", description="The province's time zone.")
     night_starts: time = Field(
-        default=time(20), description="When the night is due to start, local time; as the schedule of the DAG says."
+        default=time(20), description="When the night starts, local time: the schedule of the DAGs, and the watcher's."
     )
     published_by: time = Field(
         default=time(6), description="When a night must be published, local time; else the watcher rings."
+    )
+    arrival_quiet_seconds: float = Field(
+        default=5, description="A file that arrives by day is received when it has not changed for so long."
+    )
+    arrival_poll_seconds: float = Field(default=2, gt=0, description="Between two looks at the inbox by day.")
+    deadline_minutes: float = Field(
+        default=120, gt=0, description="A run of a DAG is to end so long after it was asked for, else it is told."
     )
     airflow_url: str | None = Field(
         default=None, description="Airflow's API server that the watcher asks; the home's own when not set."

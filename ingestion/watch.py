@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import sqlalchemy as sa
 
-from ingestion.local.airflow import HEALTHY, Airflow, AirflowError
+from ingestion.local.airflow import COMPONENTS, HEALTHY, Airflow, AirflowError
 from ingestion.local.airflow_client import AirflowApiError, AirflowClient
 from ingestion.local.postgres import Server, ServerError, make_home, write_private
 from ingestion.notify import Message, NotDeliveredError, channels, send_due, undelivered
@@ -212,7 +212,7 @@ def _scheduler_dead(settings: Settings) -> Alarm | None:
         health = client.health()
         ill = [f"{name}: {health.get(name) or 'not running'}" for name in HEALTHY if health.get(name) != "healthy"]
         if not settings.airflow_url:
-            gone = {"api_server", "scheduler", "dag_processor"} - airflow.processes().keys()
+            gone = set(COMPONENTS) - airflow.processes().keys()
             ill += [f"{name}: no process" for name in sorted(gone)]
     except (AirflowApiError, AirflowError, OSError, ValueError) as error:
         ill = [f"{type(error).__name__}"]

@@ -1,4 +1,4 @@
-"""The local Airflow of one home: scheduler, DAG processor and API server as processes of its own, on loopback."""
+"""The local Airflow of one home: scheduler, DAG processor, triggerer and API server, on loopback."""
 
 import base64
 import contextlib
@@ -20,7 +20,9 @@ from ingestion.settings import PROJECT_DIR, Settings
 
 ADMIN = "admin"
 DAGS_DIR = PROJECT_DIR / "dags"
-HEALTHY = ("metadatabase", "scheduler", "dag_processor")
+POOLS_FILE = DAGS_DIR / "pools.json"
+COMPONENTS = ("api_server", "scheduler", "dag_processor", "triggerer")
+HEALTHY = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 UP_SECONDS = 180
 GRACE_SECONDS = 10
 
@@ -143,7 +145,7 @@ class Airflow:
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__FERNET_KEY": kept["fernet_key"],
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PARALLELISM": str(max(4, os.cpu_count() or 1)),
+            "AIRFLOW__CORE__PARALLELISM": str(max(8, os.cpu_count() or 1)),  # more than pools let work at once
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.password_file),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
@@ -152,7 +154,7 @@ class Airflow:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+psycopg_async://{database}",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs),
             "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
             # what a kill left behind is noticed, and run again, within half a minute
             "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
@@ -177,7 +179,7 @@ class Airflow:
             # The launcher holds the lock, too: whoever comes while it works waits, even if we were killed.
             done = subprocess.run(
                 [sys.executable, "-m", "ingestion.local.airflow_launcher",
-                 str(self.logs), str(self._record), str(lock), environment["AIRFLOW__API__PORT"]],
+                 str(self.logs), str(self._record), str(lock), environment["AIRFLOW__API__PORT"], str(POOLS_FILE)],
                 check=False, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env=environment,
                 pass_fds=[lock], start_new_session=True,
             )  # fmt: skip

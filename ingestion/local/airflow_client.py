@@ -54,6 +54,14 @@ class AirflowClient:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}/taskInstances"
         return list(self._pages(path, "task_instances", {}))
 
+    def runs(self) -> list[Record]:
+        """All runs of all DAGs."""
+        return list(self._pages("/api/v2/dags/~/dagRuns", "dag_runs", {}))
+
+    def pools(self) -> dict[str, int]:
+        """Slots of every pool, by name."""
+        return {pool["name"]: pool["slots"] for pool in self._pages("/api/v2/pools", "pools", {})}
+
     def caused(self, dag_id: str, run_id: str) -> tuple[int, list[Record]]:
         """How many asset events a run announced, and the DAG runs they started (`dag_id`, `run_id`, `state`)."""
         query = {"source_dag_id": dag_id, "source_run_id": run_id}

@@ -1,8 +1,9 @@
-"""Starts Airflow's processes for one home: `python -m ingestion.local.airflow_launcher LOGS RECORD LOCK_FD PORT`.
+"""Starts Airflow's processes for one home: `python -m ingestion.local.airflow_launcher LOGS RECORD LOCK_FD PORT POOLS`.
 
 Importing Airflow is most of its start, so it is imported once, here; then each component is forked off into a session
 of its own and runs the same command as `airflow scheduler` and so on would. The scheduler also imports the engines that
-tasks use, whose processes it forks. The metadata tables are brought up to date meanwhile; components wait for that.
+tasks use, whose processes it forks. The metadata tables are brought up to date meanwhile, and the pools made as their
+file says; components wait for that.
 Nothing of Airflow is imported by anything else in this package.
 """
 
@@ -21,6 +22,7 @@ from ingestion.local.postgres import write_private
 _SHARED = (
     "airflow.__main__",
     "airflow.cli.commands.scheduler_command",
+    "airflow.cli.commands.triggerer_command",
     "airflow.dag_processing.manager",
     "airflow.jobs.dag_processor_job_runner",
 )
@@ -28,6 +30,7 @@ _COMPONENTS = {
     "api_server": (("airflow.api_fastapi.main",), ("api-server", "--host", "127.0.0.1", "--workers", "1")),
     "scheduler": (("ingestion.local.engines",), ("scheduler", "--skip-serve-logs")),
     "dag_processor": ((), ("dag-processor",)),
+    "triggerer": ((), ("triggerer", "--skip-serve-logs")),
 }
 
 
@@ -42,7 +45,9 @@ def _run(arguments: Sequence[str]) -> None:
     importlib.import_module("airflow.__main__").main()
 
 
-def _fork(log_file: Path, lock: int, modules: Sequence[str], arguments: Sequence[str], gate: tuple[int, int]) -> int:
+def _fork(
+    log_file: Path, lock: int, modules: Sequence[str], commands: Sequence[Sequence[str]], gate: tuple[int, int]
+) -> int:
     """Fork a component off; it imports its modules, waits until the gate's other end is closed, then runs."""
     child = os.fork()
     if child:
@@ -58,7 +63,8 @@ def _fork(log_file: Path, lock: int, modules: Sequence[str], arguments: Sequence
         _import(modules)
         if os.read(gate[0], 1) == b"":  # closed without a word: the tables are not ready
             raise SystemExit("the metadata database could not be prepared; see migrate.log")
-        _run(arguments)
+        for arguments in commands:
+            _run(arguments)
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
@@ -72,16 +78,17 @@ def _fork(log_file: Path, lock: int, modules: Sequence[str], arguments: Sequence
         os._exit(status)
 
 
-def launch(logs: Path, record: Path, lock: int, port: int) -> int:
+def launch(logs: Path, record: Path, lock: int, port: int, pools: Path) -> int:
     """Start everything; gives the exit code, 0 when the components were let go."""
     _import(_SHARED)
     gate = os.pipe()
     ready = os.pipe()
-    migration = _fork(logs / "migrate.log", lock, (), ("db", "migrate"), ready)
+    preparing = (("db", "migrate"), ("pools", "import", str(pools)))
+    migration = _fork(logs / "migrate.log", lock, (), preparing, ready)
     pids = {}
     for name, (modules, arguments) in _COMPONENTS.items():
         own = (*arguments, "--port", str(port)) if name == "api_server" else arguments
-        pids[name] = _fork(logs / f"{name}.log", lock, modules, own, gate)
+        pids[name] = _fork(logs / f"{name}.log", lock, modules, [own], gate)
     # a process is known by its number and the moment it was made: numbers are used again
     write_private(record, json.dumps({name: [pid, psutil.Process(pid).create_time()] for name, pid in pids.items()}))
     os.write(ready[1], b"x")
@@ -93,4 +100,4 @@ def launch(logs: Path, record: Path, lock: int, port: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(launch(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
+    sys.exit(launch(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])))

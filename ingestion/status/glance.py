@@ -15,7 +15,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from ingestion.lineage import NOT_SENT
-from ingestion.local.airflow import Airflow
+from ingestion.local.airflow import COMPONENTS, Airflow
 from ingestion.local.postgres import ServerError
 from ingestion.settings import MESSAGES_LIVE, STEP_SESSION, Settings
 from ingestion.status.unusual import Movement, movement
@@ -148,6 +148,7 @@ class Stack:
     api_server: int | None
     scheduler: int | None
     dag_processor: int | None
+    triggerer: int | None
     airflow_url: str | None
     airflow_password_file: str | None
 
@@ -195,7 +196,7 @@ def glance(settings: Settings, at: datetime | None = None) -> Status:
     stack = Stack(
         home=str(settings.home),
         postgres=postgres,
-        **{name: processes.get(name) for name in ("api_server", "scheduler", "dag_processor")},
+        **{name: processes.get(name) for name in COMPONENTS},
         airflow_url=airflow.url if processes else None,
         airflow_password_file=str(airflow.password_file) if processes else None,
     )

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ingestion.local.airflow import COMPONENTS
 from ingestion.status.glance import DUE_SOON_DAYS, Night, Owed, Reports, Status
 from ingestion.status.unusual import Movement
 
@@ -220,7 +221,7 @@ def _messages(status: Status) -> Iterator[Line]:
 
 def _processes(status: Status) -> Iterator[Line]:
     stack = status.stack
-    names = {name: getattr(stack, name) for name in ("postgres", "api_server", "scheduler", "dag_processor")}
+    names = {name: getattr(stack, name) for name in ("postgres", *COMPONENTS)}
     yield ", ".join(f"{name} {pid or 'down'}" for name, pid in names.items())
     if stack.airflow_url:
         yield f"Airflow {stack.airflow_url}, password in {stack.airflow_password_file}"

@@ -20,7 +20,11 @@ TRACKED = [
     ).stdout.splitlines()
 ]
 PYTHON = [path for path in TRACKED if path.suffix == ".py" and path.exists()]
-ENGINES = {"airflow": "dags", "dbt": "dbt_project/build.py", "great_expectations": "expectations/gate.py"}
+ENGINES = {
+    "airflow": ("dags/", "ingestion/orchestration.py"),
+    "dbt": ("dbt_project/build.py",),
+    "great_expectations": ("expectations/gate.py",),
+}
 
 
 def relative(path: Path) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
@@ -254,3 +255,64 @@ def test_a_kill_before_a_report_is_judged_again_changes_nothing_in_the_end(db: C
     assert pending(pipeline.warehouse_url()) == {"household_member": [submission_id]}
     pipeline.judge_pending("again")
     assert told(db) == undisturbed
+
+
+def test_after_a_rule_changed_old_reports_get_the_new_verdict_without_being_sent(
+    db: Connection, tmp_path: Path
+) -> None:
+    """Of the reports named, and only of those; judging them by the rules as they were gives what it gave."""
+    old, now = register(db, BEFORE, "2023"), register(db, NOW)
+    pipeline.judge_pending("night")
+    before = told(db)
+    severity = "select severity from ops.finding where submission_id = %s and rule = 'HR-03'"
+    assert db.execute(severity, [now]).fetchall() == [("warning",)]
+    assert held(db, now) == []
+
+    pipeline.mark_for_judging("the same rules")
+    assert pending(pipeline.warehouse_url()) == {"household_review": [old, now]}
+    pipeline.judge_pending("the same rules")
+    assert told(db) == before
+
+    suite = json.loads((tmp_path / "household_review.json").read_text(encoding="utf-8"))
+    for item in suite["expectations"]:
+        if item["meta"]["rule"] == "HR-03":
+            item["severity"] = "critical"
+    (tmp_path / "household_review.json").write_text(json.dumps(suite), encoding="utf-8")
+    assert pipeline.mark_for_judging("new rules", from_period="2024-Q1", sender="huyen-220") == {"submissions": 1}
+    assert pending(pipeline.warehouse_url()) == {"household_review": [now]}
+    pipeline.judge_pending("new rules")
+    assert db.execute(severity, [now]).fetchall() == [("critical",)]
+    assert held(db, now) == [1]
+    judged = "select judged_at > answered_at or answered_at is null from ops.submission where submission_id = %s"
+    assert db.execute(judged, [now]).fetchone() == (True,)  # its sender gets another answer
+
+
+@pytest.mark.parametrize(
+    ("scope", "told_as"),
+    [
+        ({"dataset": "households"}, "no data set 'households'"),
+        ({"from_period": "2024-13"}, "is not a period"),
+        ({"to_period": "2022"}, "no report was judged yet that matches"),
+        ({"sender": "huyen-999"}, "no report was judged yet that matches"),
+    ],
+)
+def test_what_cannot_be_judged_again_is_said(db: Connection, scope: dict[str, str], told_as: str) -> None:
+    submission = register(db, NOW)
+    pipeline.judge_pending("night")
+    with pytest.raises(pipeline.ScopeError, match=told_as):
+        pipeline.mark_for_judging("again", **scope)
+    assert db.execute("select judge_again from ops.submission").fetchall() == [(False,)]
+    assert status(db, submission) != "received"
+
+
+def test_who_judges_waits_while_a_warehouse_is_built(db: Connection) -> None:
+    submission = register(db, NOW)
+    waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    with pipeline.accepted_rows_alone():
+        judging = threading.Thread(target=pipeline.judge_pending, args=["day"])
+        judging.start()
+        while db.execute(waits).fetchone() == (0,):
+            assert judging.is_alive()
+        assert status(db, submission) == "received"
+    judging.join()
+    assert status(db, submission) != "received"

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingestion import pipeline
+from ingestion import arrivals, pipeline
 from ingestion.settings import PROJECT_DIR, get_settings
 from ingestion.warehouse import prepare
 
@@ -95,3 +95,29 @@ def test_an_empty_inbox_and_a_missing_one(db: Database, tmp_path: Path) -> None:
     assert pipeline.batches() == []  # the home's own inbox is made
     with pytest.raises(FileNotFoundError, match="nowhere"):
         pipeline.batches(str(tmp_path / "nowhere"))
+
+
+def test_what_arrives_by_day_is_received_once_and_alone(db: Database, tmp_path: Path) -> None:
+    """A file that is known already, or was not told, is left alone; one that failed is not noted as received."""
+    inbox = get_settings().inbox_dir
+    profiles(tmp_path, "huyen-220", "huyen-223")
+    inbox.parent.mkdir()
+    (tmp_path / "inbox").rename(inbox)
+    first, second = sorted(path.relative_to(inbox).as_posix() for path in inbox.rglob("*.*"))
+    [batch] = pipeline.batches(places=[first])
+    assert batch["places"] == [first]
+    assert pipeline.receive_batch(batch, "day")["received"] == 1
+    assert arrivals.received(get_settings()).keys() == {first}
+    assert pipeline.batches(places=[first]) == []  # told twice, as after a kill of the watcher
+    db.execute("alter table raw.commune_profile rename to away")
+    try:
+        [batch] = pipeline.batches(places=[first, second, "huyen-220/2023/gone.xlsx"])
+        with pytest.raises(pipeline.ReceiveError):
+            pipeline.receive_batch(batch, "day")
+    finally:
+        db.execute("alter table raw.away rename to commune_profile")
+    assert arrivals.received(get_settings()).keys() == {first}
+    [batch] = pipeline.batches(places=[first, second])
+    pipeline.receive_batch(batch, "day")
+    assert arrivals.received(get_settings()).keys() == {first, second}
+    assert [batch["sender"] for batch in pipeline.batches()] == ["huyen-220", "huyen-223"]  # the night reads all

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from ingestion import notify
 from ingestion.cli import cli
+from ingestion.local.airflow import HEALTHY
 from ingestion.local.postgres import free_port, locked
 from ingestion.settings import PROJECT_DIR, Settings, get_settings
 from ingestion.warehouse import create_engine, prepare
@@ -25,7 +26,6 @@ from ingestion.watch import lock_of, look
 
 Database = psycopg.Connection[tuple[Any, ...]]
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
-COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def db(prepared: str) -> Iterator[Database]:
 def airflow() -> Iterator[Webhook]:
     """What answers for Airflow's API server."""
     with serving(Webhook()) as server:
-        server.health = {name: {"status": "healthy"} for name in COMPONENTS}
+        server.health = {name: {"status": "healthy"} for name in HEALTHY}
         yield server
 
 
@@ -268,10 +268,3 @@ def test_the_command_rings_by_its_exit_code_and_is_alone(
         assert "no channel: none is set, nothing is sent" in status.output
     finally:
         get_settings.cache_clear()
-
-
-def test_the_hour_is_the_schedule_s() -> None:
-    dag = (PROJECT_DIR / "dags" / "receive_reports.py").read_text()
-    default = Settings(home=Path("x"))
-    assert f'"{default.night_starts.minute} {default.night_starts.hour} * * *"' in dag
-    assert f'timezone="{default.time_zone}"' in dag
