@@ -1,6 +1,6 @@
 # One command per habit; each sets up what it needs.
 .POSIX:
-.PHONY: help setup demo up down status docs compose-check compose-try test browser lint style types sql unit bench format clean
+.PHONY: help setup demo up down status docs compose-check compose-try test browser lint style types sql unit bench trial format clean
 .DEFAULT_GOAL := help
 
 BIN = .venv/bin
@@ -62,6 +62,10 @@ compose-try: setup ## docker-compose.yml in a real engine: a night, kills, recov
 
 bench: setup ## speed, as ratios measured in one run
 	@for bench in tests/benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+trial: setup ## nights killed at random moments, half an hour; readers during hundreds of publications
+	$(BIN)/python tests/trials/trial_kills.py
+	$(BIN)/python tests/trials/trial_readers.py
 
 format: setup ## put the code in its standard form
 	$(BIN)/ruff format .

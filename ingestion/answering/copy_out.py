@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -48,6 +48,7 @@ def copied(sheets: Sequence[Sheet], content: Content) -> tuple[bytes, Content]:
         "strings_to_numbers": False,
     }
     workbook = xlsxwriter.Workbook(target, options)
+    workbook.set_properties({"created": content.received_at.astimezone(UTC)})  # not of the writing: it may be repeated
     if not own:
         workbook.add_worksheet(FIRST_SHEET).write_string(0, 0, MARK)
     formats = _Formats(workbook)

@@ -1,10 +1,5 @@
 """Publishing changes all of `mart` in one transaction, touches only what differs, refuses unbalanced books."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 
 import psycopg
@@ -282,40 +277,6 @@ def test_a_new_index_and_a_longer_key_reach_a_table_that_is_public(
     db.execute("update mart_build.fct_support set sender_code = 'u' where sender_code = 't'")
     change = publish(prepared, "n4")["fct_support"]
     assert (change.rows_before, change.rows_after, change.rows_removed, change.rows_added) == (2, 2, 1, 1)
-
-
-def test_a_kill_in_the_middle_leaves_the_last_publication_whole(
-    db: psycopg.Connection[tuple[object, ...]], prepared: str
-) -> None:
-    publish(prepared, "n1")
-    # The kill must fall between the first changed table and the last: the second insert of the build waits.
-    db.execute(
-        "create function mart.wait() returns trigger language plpgsql as"
-        " $$begin perform pg_sleep(30); return new; end$$;"
-        "create trigger wait before insert on mart.fct_household_review for each row execute function mart.wait();"
-        "update mart_build.dim_area set area_name = 'Xã Y';"
-        "insert into mart_build.fct_household_review values ('3', 'x', 1);"
-        "insert into staging.stg_household_review (row_number, member_count) values (3, 1)"
-    )
-    code = f"from ingestion.publish import publish; publish({prepared!r}, 'n2')"
-    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ)
-    asleep = "select pid from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
-    deadline = time.monotonic() + 60
-    while (backend := db.execute(asleep).fetchone()) is None:
-        assert process.poll() is None, "the publication ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    db.execute("select pg_terminate_backend(%s, 5000)", backend)  # a sleeping server notices a dead client late
-    assert db.execute("select area_name from mart.dim_area").fetchall() == [("Xã X",)]
-    assert db.execute("select count(*) from mart.fct_household_review").fetchone() == (2,)
-
-    db.execute("drop trigger wait on mart.fct_household_review")
-    publish(prepared, "n2")
-    assert db.execute("select area_name from mart.dim_area").fetchall() == [("Xã Y",)]
-    assert db.execute("select count(*) from mart.fct_household_review").fetchone() == (3,)
-    assert db.execute("select night_id from ops.publication order by 1").fetchall() == [("n1",), ("n2",)]
 
 
 def _households(db: psycopg.Connection[tuple[object, ...]]) -> list[tuple[object, ...]]:

@@ -1,6 +1,7 @@
 """What an answer says, where it is put, and the copy that stands for files of other formats."""
 
 import io
+import zipfile
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -161,3 +162,12 @@ def test_sheets_of_one_name_or_none_are_told_apart() -> None:
     workbook, _ = copied(sheets, content(report("accepted")))
     names = openpyxl.load_workbook(io.BytesIO(workbook)).sheetnames
     assert names == ["Cần sửa (2)", "cần sửa (3)", "Dữ liệu", "a" * 31, "a" * 27 + " (2)"]
+
+
+def test_a_copy_bears_the_instant_at_which_the_report_came() -> None:
+    """Not of the writing: written again after a kill it has the same bytes."""
+    told = content(report("accepted"))
+    workbook, _ = copied([], told)
+    with zipfile.ZipFile(io.BytesIO(workbook)) as package:
+        core = package.read("docProps/core.xml").decode()
+    assert core.count(f"{told.received_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}") == 2
