@@ -5,9 +5,10 @@ Nothing here changes `mart`: dbt builds in private schemas, and publishing copie
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,6 +17,7 @@ from dbt.cli.main import dbtRunner
 from psycopg.conninfo import conninfo_to_dict
 
 from ingestion import surrogate
+from ingestion.change_log import begin_build
 from ingestion.settings import get_settings
 from ingestion.warehouse import create_engine
 
@@ -88,7 +90,7 @@ def seed_if_changed(url: str) -> bool:
             return False
         connection.execute("delete from reference.seed_state")
         _invoke(url, "reference", ["seed", "--full-refresh"])
-        _build_report_status(url)
+        _build_report_status(connection, url)
         connection.execute("insert into reference.seed_state (sha256) values (%s)", [wanted])
     return True
 
@@ -102,10 +104,11 @@ def build_report_status(url: str) -> None:
     with _alone(url) as connection:
         found = connection.execute("select to_regclass('intermediate.int_report__status') is not null").fetchone()
         if found != (True,):
-            _build_report_status(url)
+            _build_report_status(connection, url)
 
 
-def _build_report_status(url: str) -> None:
+def _build_report_status(connection: psycopg.Connection[tuple[Any, ...]], url: str) -> None:
+    _begin(connection, url, looks_at_submissions=False)
     _invoke(url, "reference", ["run", "--select", "+int_report__status"])
 
 
@@ -122,9 +125,41 @@ def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResu
     arguments = ["build", "--select", *folders, "--indirect-selection", "buildable"]
     if not with_unit_tests:
         arguments += ["--exclude-resource-type", "unit_test"]
-    with _alone(url):
+    with _alone(url) as connection:
         _remember_secret(url)
+        _begin(connection, url, looks_at_submissions=layer == "staging")
         return BuildResult(layer, _invoke(url, layer, arguments))
+
+
+def _begin(connection: psycopg.Connection[tuple[Any, ...]], url: str, *, looks_at_submissions: bool) -> None:
+    """Note in the log of changes that dbt is about to run."""
+    with _address(url) as database:
+        manifest = _manifest(database)
+    begin_build(connection, _definition(), inputs(manifest.nodes), looks_at_submissions=looks_at_submissions)
+
+
+def inputs(nodes: Mapping[str, Any]) -> dict[str, set[str]]:
+    """What each kept table is made from: kept tables and models of staging, and `day` where the day of the build
+    enters. What lies between is looked through; the reference lists are part of the definition."""
+
+    def looked_through(unique_id: str) -> set[str]:
+        node = nodes.get(unique_id)
+        if node is None or node.resource_type != "model":
+            return set()  # a list or a source
+        found = {"day"} if "as_of()" in node.raw_code else set()
+        if node.config.materialized == "kept":
+            return {node.name}
+        if node.config.schema == "staging":
+            return {node.name} | found
+        return found.union(*(looked_through(source) for source in node.depends_on.nodes))
+
+    return {
+        node.name: ({"day"} if "as_of()" in node.raw_code else set()).union(
+            *(looked_through(source) for source in node.depends_on.nodes)
+        )
+        for node in nodes.values()
+        if node.resource_type == "model" and node.config.materialized == "kept"
+    }
 
 
 def _remember_secret(url: str) -> None:
@@ -159,11 +194,24 @@ def _alone(url: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
 
 
 def _seeds_hash() -> str:
+    return _hash(path for path in SEEDS_DIR.iterdir() if path.suffix in (".csv", ".yml"))
+
+
+def _definition() -> str:
+    """A hash of all that decides what the tables hold, but for the reports: models, macros, lists, dbt, the secret."""
+    parts = [
+        _hash(path for path in PROJECT_DIR.rglob("*") if path.suffix in (".sql", ".yml", ".csv", ".md")),
+        surrogate.fingerprint(surrogate.secret(get_settings())),
+        *(version(package) for package in ("dbt-core", "dbt-postgres")),
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _hash(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(SEEDS_DIR.iterdir()):
-        if path.suffix in (".csv", ".yml"):
-            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(PROJECT_DIR)}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

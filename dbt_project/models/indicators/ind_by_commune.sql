@@ -1,3 +1,7 @@
+{{ config(key=[
+    'indicator_code', 'period_code', 'standard_code', 'breakdown_kind_code', 'breakdown_code', 'place_key',
+]) }}
+
 with summed as (
     select
         indicator_code,
@@ -38,6 +42,9 @@ select
     summed.commune_code,
     summed.district_code,
     summed.province_code,
+    concat_ws(
+        '/', coalesce(summed.province_code, '-'), coalesce(summed.district_code, '-'), coalesce(summed.commune_code, '-')
+    ) as place_key,
     coalesce(summed.district_code, summed.commune_code) as reporting_unit_code,
     summed.is_final,
     -- a figure that lacks what it is measured against is not known

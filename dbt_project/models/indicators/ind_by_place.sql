@@ -1,3 +1,7 @@
+{{ config(key=[
+    'indicator_code', 'period_code', 'standard_code', 'admin_unit_level', 'admin_unit_code', 'breakdown_kind_code', 'breakdown_code',
+]) }}
+
 -- Where a needed report is missing altogether there is no figure, neither here nor in what is summed from it.
 with figure as (
     select by_commune.*

@@ -1,3 +1,5 @@
+{{ config(key=['indicator_code', 'period_code', 'standard_code', 'support_code', 'scope_level', 'scope_code']) }}
+
 with scope as (
     select distinct
         indicator_code,

@@ -1,3 +1,11 @@
+{{ config(
+    slice_by=['loan_id'],
+    touched_by={
+        'int_credit__loan': ['loan_id'],
+        'stg_credit_loan': none,
+    }
+) }}
+
 select
     loan.loan_id,
     loan.period_code,
@@ -10,7 +18,7 @@ select
     loan.submission_id,
     loan.sheet_name,
     loan.row_number
-from {{ ref('int_credit__loan') }} as loan
+from {{ ref('int_credit__loan') }} as loan -- slice: loan_id
 inner join {{ ref('stg_credit_loan') }} as listed
     on
         loan.submission_id = listed.submission_id

@@ -1,3 +1,12 @@
+{{ config(
+    slice_by=['household_code'],
+    touched_by={
+        'int_household__reviewed': ['household_code'],
+        'int_household__classified': ['household_code'],
+        'stg_household_review': none,
+    }
+) }}
+
 select
     review.household_code,
     review.review_year,
@@ -17,8 +26,8 @@ select
     review.submission_id,
     review.sheet_name,
     review.row_number
-from {{ ref('int_household__reviewed') }} as review
-inner join {{ ref('int_household__classified') }} as classified
+from {{ ref('int_household__reviewed') }} as review -- slice: household_code
+inner join {{ ref('int_household__classified') }} as classified -- slice: household_code
     on
         review.household_code = classified.household_code
         and review.review_year = classified.review_year

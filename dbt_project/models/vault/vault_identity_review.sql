@@ -1,3 +1,12 @@
+{{ config(
+    slice_by=['candidate_key'],
+    touched_by={
+        'int_identity__candidate': ['candidate_key'],
+        'stg_household_review': none,
+        'stg_household_member': none,
+    }
+) }}
+
 with listed as (
     select
         'household_review' as dataset,
@@ -101,7 +110,7 @@ select
     candidate.second_submission_id,
     candidate.second_sheet_name,
     candidate.second_row_number
-from {{ ref('int_identity__candidate') }} as candidate
+from {{ ref('int_identity__candidate') }} as candidate -- slice: candidate_key
 inner join reason on candidate.kind_code = reason.kind_code
 inner join listed as first_side
     on

@@ -1,3 +1,11 @@
+{{ config(
+    slice_by=['person_key'],
+    touched_by={
+        'int_member__person': ['person_key'],
+        'stg_household_member': none,
+    }
+) }}
+
 with village as (
     select distinct on (household_code, review_year)
         household_code,
@@ -28,7 +36,7 @@ select
     person.submission_id,
     person.sheet_name,
     person.row_number
-from {{ ref('int_member__person') }} as person
+from {{ ref('int_member__person') }} as person -- slice: person_key
 inner join {{ ref('stg_household_member') }} as listed
     on
         person.submission_id = listed.submission_id

@@ -1,3 +1,5 @@
+{{ config(key=['submission_id', 'sheet_name', 'row_number']) }}
+
 with placed as (
     select
         activity.*,

@@ -1,3 +1,5 @@
+{{ config(key=['commune_code', 'profile_year']) }}
+
 -- Of several rows for a commune and year, that of its own district counts, then the one received last.
 select distinct on (place.commune_code, profile.profile_year)
     profile.submission_id,

@@ -1,13 +1,23 @@
+{{ config(
+    key=['sender_code', 'loan_id', 'period_code'],
+    slice_by=['sender_code', 'loan_id'],
+    touched_by={
+        'int_credit__loan': ['sender_code', 'loan_id'],
+    }
+) }}
+
 -- Opening is the closing of the quarter before or, of a loan contracted within the quarter, 0 (as rule CL-01).
 with loan as (
     select
-        *,
-        date_trunc('quarter', period_end_on)::date as period_start_on,
-        lag(period_end_on) over statement_of_loan as previous_end_on,
-        lag(outstanding_vnd) over statement_of_loan as previous_outstanding_vnd,
-        lead(period_end_on) over statement_of_loan as next_end_on
-    from {{ ref('int_credit__loan') }}
-    window statement_of_loan as (partition by sender_code, loan_id order by period_end_on)
+        loan.*,
+        coalesce(loan.province_code, report.province_code) as reported_province_code,
+        date_trunc('quarter', loan.period_end_on)::date as period_start_on,
+        lag(loan.period_end_on) over statement_of_loan as previous_end_on,
+        lag(loan.outstanding_vnd) over statement_of_loan as previous_outstanding_vnd,
+        lead(loan.period_end_on) over statement_of_loan as next_end_on
+    from {{ ref('int_credit__loan') }} as loan -- slice: sender_code, loan_id
+    inner join {{ ref('int_credit__province') }} as report on loan.submission_id = report.submission_id
+    window statement_of_loan as (partition by loan.sender_code, loan.loan_id order by loan.period_end_on)
 ),
 
 reported as (

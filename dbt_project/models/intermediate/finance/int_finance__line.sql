@@ -1,3 +1,5 @@
+{{ config(key=['submission_id', 'sheet_name', 'row_number']) }}
+
 -- The place is a province, a district or a commune, as named on the last day of the quarter; where no validity of the
 -- code holds that day, the nearest one does.
 with placed as (
@@ -105,6 +107,14 @@ compared as (
             sender_code, project_code, funding_source_code, budget_kind_code, admin_unit_code, period_year
         order by period_end_on
     )
+),
+
+report as (
+    {{ province_of_report('compared') }}
 )
 
-{{ with_province_of_report('compared') }}
+select
+    compared.*,
+    coalesce(compared.province_code, report.province_code) as reported_province_code
+from compared
+inner join report on compared.submission_id = report.submission_id

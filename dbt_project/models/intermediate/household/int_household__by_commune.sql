@@ -1,3 +1,5 @@
+{{ config(key=['period_code', 'standard_code', 'commune_code']) }}
+
 with held as (
     select distinct
         held_row.period_code,

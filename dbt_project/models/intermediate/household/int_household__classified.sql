@@ -1,7 +1,17 @@
+{{ config(
+    key=['household_code', 'review_year', 'standard_code'],
+    indexes=[{'columns': ['household_id', 'review_year']}],
+    slice_by=['household_code'],
+    touched_by={
+        'stg_household_review': ['household_code'],
+        'int_household__identity': ['household_code'],
+    }
+) }}
+
 -- A household that moved may stand in the lists of two senders: the report received last counts.
 with counted as (
     select distinct on (household_code, review_year, standard_code) *
-    from {{ ref('stg_household_review') }}
+    from {{ ref('stg_household_review') }} -- slice: household_code
     order by household_code, review_year, standard_code, submission_id desc, row_number
 )
 

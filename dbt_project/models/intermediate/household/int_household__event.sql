@@ -1,3 +1,5 @@
+{{ config(key=['household_event_key']) }}
+
 -- In a year under two standards a household has one place.
 with yearly as (
     select distinct on (review.household_id, review.review_year)

@@ -1,3 +1,5 @@
+{{ config(key=['previous_household_id', 'household_id', 'review_year']) }}
+
 with person_year as (
     select
         person_key,

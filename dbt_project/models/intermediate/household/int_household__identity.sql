@@ -1,3 +1,8 @@
+{{ config(
+    key=['household_code'],
+    indexes=[{'columns': ['household_id']}]
+) }}
+
 -- Every code on a list, also of members or held back, with the years in which it stands there.
 with recursive listed as (
     select

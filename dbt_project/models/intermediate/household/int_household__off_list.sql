@@ -1,3 +1,5 @@
+{{ config(key=['household_id', 'review_year', 'standard_code']) }}
+
 with list_of_sender as (
     select
         submission_id,

@@ -1,3 +1,14 @@
+{{ config(
+    key=['household_code', 'review_year', 'standard_code'],
+    indexes=[{'columns': ['household_id', 'review_year']}],
+    slice_by=['household_id'],
+    touched_by={
+        'int_household__classified': ['household_id'],
+        'int_household__identity': ['household_id'],
+        'int_place__resolved': none,
+    }
+) }}
+
 with remembered as (
     select
         *,
@@ -18,7 +29,7 @@ with remembered as (
                 when reported_movement_code <> 'other' then 'not_poor'
             end
         ) as told_class_code
-    from {{ ref('int_household__classified') }}
+    from {{ ref('int_household__classified') }} -- slice: household_id
     -- a change is only told within one standard
     window
         household as (partition by household_id, standard_code order by review_year),
@@ -27,36 +38,6 @@ with remembered as (
             order by review_year
             rows between unbounded preceding and 1 preceding
         )
-),
-
-list_of_sender as (
-    select distinct
-        sender_code,
-        standard_code,
-        period_year
-    from {{ ref('stg_submission') }}
-    where dataset = 'household_review'
-),
-
-list_before as (
-    select
-        sender_code,
-        standard_code,
-        period_year + 1 as review_year
-    from list_of_sender
-    union
-    -- a commune that took over from districts goes on where their lists ended
-    select
-        sender.sender_code,
-        list_of_sender.standard_code,
-        sender.first_year
-    from {{ ref('int_place__sender_before') }} as sender
-    inner join list_of_sender
-        on
-            sender.sender_code_before = list_of_sender.sender_code
-            and sender.first_year = list_of_sender.period_year + 1
-    group by sender.sender_code, list_of_sender.standard_code, sender.first_year, sender.sender_before_count
-    having count(*) = sender.sender_before_count
 ),
 
 -- on the list of the year before, in a row that cannot be read
@@ -85,7 +66,7 @@ with_previous as (
         or (not remembered.has_history and coalesce(remembered.reported_movement_code = 'near_poor_relapsed', false))
             as is_near_poor_again
     from remembered
-    left join list_before
+    left join {{ ref('int_household__list_before') }} as list_before
         on
             remembered.sender_code = list_before.sender_code
             and remembered.standard_code = list_before.standard_code

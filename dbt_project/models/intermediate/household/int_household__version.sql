@@ -1,3 +1,12 @@
+{{ config(
+    key=['household_key'],
+    indexes=[{'columns': ['household_id']}],
+    slice_by=['household_id'],
+    touched_by={
+        'int_household__classified': ['household_id'],
+    }
+) }}
+
 -- Most codes of communes live on in the two-level system with another meaning.
 with two_level as (
     select min(valid_from) as begins_on
@@ -23,7 +32,7 @@ yearly as (
         has_no_labour_capacity,
         class_code,
         period_end_on < (select two_level.begins_on from two_level) as is_three_level
-    from {{ ref('int_household__classified') }}
+    from {{ ref('int_household__classified') }} -- slice: household_id
     order by household_id, review_year, standard_code
 ),
 

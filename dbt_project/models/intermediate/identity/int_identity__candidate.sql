@@ -1,3 +1,5 @@
+{{ config(key=['candidate_key']) }}
+
 -- In a year under two standards a household has one head.
 with headed as (
     select distinct on (household_code, review_year)

@@ -1,13 +1,12 @@
-with household_year as (
-    select
-        household_id,
-        review_year,
-        lead(review_year) over (partition by household_id order by review_year) as next_list_year
-    from {{ ref('int_member__person') }}
-    group by household_id, review_year
-),
+{{ config(
+    key=['person_key', 'valid_from_year'],
+    slice_by=['person_key'],
+    touched_by={
+        'int_member__person': ['person_key'],
+    }
+) }}
 
-attended as (
+with attended as (
     select
         person.person_key,
         person.review_year,
@@ -22,8 +21,8 @@ attended as (
         or person.person_no <> lag(person.person_no) over years
         or person.relation_to_head_code <> lag(person.relation_to_head_code) over years
         or lag(household_year.next_list_year) over years < person.review_year as begins
-    from {{ ref('int_member__person') }} as person
-    inner join household_year
+    from {{ ref('int_member__person') }} as person -- slice: person_key
+    inner join {{ ref('int_member__list_year') }} as household_year
         on
             person.household_id = household_year.household_id
             and person.review_year = household_year.review_year

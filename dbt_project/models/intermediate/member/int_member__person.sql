@@ -1,3 +1,18 @@
+{{ config(
+    key=['household_code', 'person_no', 'review_year'],
+    indexes=[
+        {'columns': ['household_id', 'review_year']},
+        {'columns': ['national_id_key']},
+        {'columns': ['person_key', 'review_year'], 'unique': true},
+    ],
+    slice_by=['household_id'],
+    touched_by={
+        'int_household__identity': ['household_id'],
+        'int_household__reviewed': ['household_id'],
+        'int_household__version': ['household_id'],
+    }
+) }}
+
 -- In a year under two standards a household has one place.
 with reviewed as (
     select distinct on (household_code, review_year)
@@ -8,7 +23,7 @@ with reviewed as (
         commune_code,
         district_code,
         province_code
-    from {{ ref('int_household__reviewed') }}
+    from {{ ref('int_household__reviewed') }} -- slice: household_id
     order by household_code, review_year, standard_code
 ),
 
@@ -17,7 +32,8 @@ with reviewed as (
 listed as (
     select
         member.*,
-        coalesce(known.household_id, member.household_code) as household_id,
+        known.household_id,
+        {{ keyed_hash('member.national_id') }} as national_id_key,
         reviewed.admin_unit_key,
         reviewed.commune_code,
         reviewed.district_code,
@@ -29,7 +45,8 @@ listed as (
                 member.submission_id desc
         ) as list_rank
     from {{ ref('stg_household_member') }} as member
-    left join {{ ref('int_household__identity') }} as known on member.household_code = known.household_code
+    inner join {{ ref('int_household__identity') }} as known -- slice: household_id
+        on member.household_code = known.household_code
     left join reviewed
         on
             member.household_code = reviewed.household_code
@@ -145,7 +162,8 @@ select
     member.needs_vocational_training,
     member.needs_legal_aid,
     member.is_social_assistance_beneficiary,
-    member.national_id is not null and member.has_identity_conflict as has_identity_conflict
+    member.national_id is not null and member.has_identity_conflict as has_identity_conflict,
+    member.national_id_key
 from identified as member
-left join {{ ref('int_household__version') }} as register
+left join {{ ref('int_household__version') }} as register -- slice: household_id
     on {{ version_in_year('register', 'member.household_id', 'member.review_year') }}

@@ -1,3 +1,5 @@
+{{ config(key=['period_code', 'standard_code', 'commune_code', 'counted_code']) }}
+
 with summed as (
     select
         movement.period_code,

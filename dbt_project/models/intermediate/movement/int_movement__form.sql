@@ -1,3 +1,5 @@
+{{ config(key=['form_code', 'commune_code', 'review_year', 'standard_code', 'counted_code']) }}
+
 with form as (
     {%- for form_code, columns in movement_columns().items() %}
         select

@@ -1,3 +1,15 @@
+{{ config(
+    key=['household_id', 'review_year', 'standard_code', 'form_code', 'column_code'],
+    slice_by=['household_id'],
+    touched_by={
+        'int_household__reviewed': ['household_id'],
+        'int_household__classified': ['household_id'],
+        'int_household__off_list': ['household_id'],
+        'int_household__identity': ['household_id'],
+        'int_place__resolved': none,
+    }
+) }}
+
 with review as (
     select
         review.household_id,
@@ -38,8 +50,8 @@ with review as (
             ),
             false
         ) as is_moved
-    from {{ ref('int_household__reviewed') }} as review
-    left join {{ ref('int_household__classified') }} as before
+    from {{ ref('int_household__reviewed') }} as review -- slice: household_id
+    left join {{ ref('int_household__classified') }} as before -- slice: household_id
         on
             review.household_id = before.household_id
             and review.standard_code = before.standard_code
@@ -51,15 +63,6 @@ with review as (
             and before.period_end_on = left_place.named_on
             and review.period_end_on = left_place.placed_on
     left join {{ ref('int_place__dated_unit') }} as left_unit on left_place.admin_unit_key = left_unit.admin_unit_key
-),
-
-list_of_sender as (
-    select distinct
-        sender_code,
-        standard_code,
-        period_year
-    from {{ ref('stg_submission') }}
-    where dataset = 'household_review'
 ),
 
 held_row as (
@@ -79,8 +82,8 @@ other_list as (
         bool_or(list_row.review_year = off_list.review_year) as is_of_same_year,
         bool_or(list_row.review_year > off_list.review_year and list_row.standard_code = off_list.standard_code)
             as is_later
-    from {{ ref('int_household__off_list') }} as off_list
-    inner join {{ ref('int_household__classified') }} as list_row
+    from {{ ref('int_household__off_list') }} as off_list -- slice: household_id
+    inner join {{ ref('int_household__classified') }} as list_row -- slice: household_id
         on off_list.household_id = list_row.household_id
     group by off_list.household_id, off_list.review_year, off_list.standard_code
 ),
@@ -137,11 +140,11 @@ seen as (
         review.sheet_name_before,
         review.row_number_before
     from review
-    inner join list_of_sender
+    inner join {{ ref('int_household__list') }} as list
         on
-            review.sender_code_left = list_of_sender.sender_code
-            and review.standard_code = list_of_sender.standard_code
-            and review.review_year = list_of_sender.period_year
+            review.sender_code_left = list.sender_code
+            and review.standard_code = list.standard_code
+            and review.review_year = list.review_year
     where review.is_moved
     union all
     -- one that this year's list lacks left in a way that nobody tells, unless its row is held
@@ -173,8 +176,8 @@ seen as (
         before.submission_id,
         before.sheet_name,
         before.row_number
-    from {{ ref('int_household__off_list') }} as off_list
-    inner join {{ ref('int_household__classified') }} as before
+    from {{ ref('int_household__off_list') }} as off_list -- slice: household_id
+    inner join {{ ref('int_household__classified') }} as before -- slice: household_id
         on
             off_list.household_id = before.household_id
             and off_list.standard_code = before.standard_code

@@ -1,3 +1,5 @@
+{{ config(key=['admin_unit_key']) }}
+
 with unit as (
     select
         code,

@@ -1,4 +1,4 @@
-{{ config(indexes=[{'columns': ['named_commune_code', 'named_on', 'placed_on'], 'unique': true}]) }}
+{{ config(key=['named_commune_code', 'named_on', 'placed_on']) }}
 
 {% set named_in = [
     ref('int_household__classified'),

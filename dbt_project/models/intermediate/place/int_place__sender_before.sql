@@ -1,3 +1,5 @@
+{{ config(key=['sender_code', 'sender_code_before']) }}
+
 with two_level as (
     select extract(year from min(valid_from))::integer as first_year
     from {{ ref('int_place__dated_unit') }}

@@ -1,3 +1,5 @@
+{{ config(key=['expected_report_key']) }}
+
 with year_in_use as (
     select distinct period_year as report_year
     from {{ ref('stg_submission') }}
@@ -66,6 +68,11 @@ expected as (
 )
 
 select
+    concat_ws(
+        ':',
+        expected.sender_code, expected.dataset, expected.period_code, expected.standard_code, expected.unit_code,
+        expected.province_code
+    ) as expected_report_key,
     expected.*,
     submission.submission_id is not null as is_accepted
 from expected

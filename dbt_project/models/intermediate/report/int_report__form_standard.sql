@@ -1,3 +1,5 @@
+{{ config(key=['submission_id']) }}
+
 with list_of_sender as (
     select
         sender_code,

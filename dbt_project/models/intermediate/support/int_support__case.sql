@@ -1,3 +1,12 @@
+{{ config(
+    key=['submission_id', 'sheet_name', 'row_number'],
+    slice_by=['sender_code', 'support_id'],
+    touched_by={
+        'stg_support_delivery': ['sender_code', 'support_id'],
+        'int_place__resolved': none,
+    }
+) }}
+
 with two_level as (
     select coalesce(min(valid_from), 'infinity') as begins_on
     from {{ ref('int_place__dated_unit') }}
@@ -20,7 +29,7 @@ placed as (
         coalesce(registered_at_end.commune_code, code_at_end.commune_code) as year_end_commune_code,
         coalesce(registered_at_end.district_code, code_at_end.district_code) as year_end_district_code,
         coalesce(registered_at_end.province_code, code_at_end.province_code) as year_end_province_code
-    from {{ ref('stg_support_delivery') }} as support
+    from {{ ref('stg_support_delivery') }} as support -- slice: sender_code, support_id
     cross join two_level
     left join {{ ref('int_household__identity') }} as known on support.household_code = known.household_code
     left join {{ ref('support_amount') }} as price
@@ -54,16 +63,12 @@ placed as (
             and left(support.household_code, 5) = code_at_end.named_commune_code
             and support.period_end_on = code_at_end.named_on
             and make_date(support.period_year, 12, 31) = code_at_end.placed_on
-),
-
--- A case may stand in several quarters of a year: it is counted once, by the last one.
-of_year as (
-    select
-        *,
-        period_end_on = max(period_end_on) over cases as is_last_of_year,
-        bool_or(status_code = 'delivered') over cases as is_delivered_in_year
-    from placed
-    window cases as (partition by sender_code, support_id, period_year)
 )
 
-{{ with_province_of_report('of_year', ['province_code', 'year_end_province_code']) }}
+-- A case may stand in several quarters of a year: it is counted once, by the last one.
+select
+    *,
+    period_end_on = max(period_end_on) over cases as is_last_of_year,
+    bool_or(status_code = 'delivered') over cases as is_delivered_in_year
+from placed
+window cases as (partition by sender_code, support_id, period_year)

@@ -1,3 +1,5 @@
+{{ config(key=['target_code']) }}
+
 -- A target may name one part of an indicator: `entitlement_coverage:health`.
 select
     target.target_code,

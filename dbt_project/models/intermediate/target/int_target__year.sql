@@ -1,3 +1,5 @@
+{{ config(key=['target_code', 'period_year']) }}
+
 -- The years of the plan and those that it is measured from: the baseline year and the end of the year before the plan.
 select
     target.*,

@@ -1,3 +1,10 @@
+{{ config(
+    slice_by=['sender_code', 'loan_id'],
+    touched_by={
+        'int_credit__balance': ['sender_code', 'loan_id'],
+    }
+) }}
+
 select
     loan_id,
     period_code,
@@ -21,4 +28,4 @@ select
     submission_id,
     sheet_name,
     row_number
-from {{ ref('int_credit__balance') }}
+from {{ ref('int_credit__balance') }} -- slice: sender_code, loan_id

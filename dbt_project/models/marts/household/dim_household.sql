@@ -1,3 +1,10 @@
+{{ config(
+    slice_by=['household_id'],
+    touched_by={
+        'int_household__version': ['household_id'],
+    }
+) }}
+
 select
     household_key,
     household_id,
@@ -15,4 +22,4 @@ select
     valid_from_year,
     valid_to_year,
     is_current
-from {{ ref('int_household__version') }}
+from {{ ref('int_household__version') }} -- slice: household_id

@@ -1,3 +1,10 @@
+{{ config(
+    slice_by=['household_code'],
+    touched_by={
+        'int_household__reviewed': ['household_code'],
+    }
+) }}
+
 select distinct
     review.household_code,
     review.review_year,
@@ -11,5 +18,5 @@ select distinct
     review.submission_id,
     review.sheet_name,
     review.row_number
-from {{ ref('int_household__reviewed') }} as review
+from {{ ref('int_household__reviewed') }} as review -- slice: household_code
 cross join unnest(review.cause_codes) as coded (code)

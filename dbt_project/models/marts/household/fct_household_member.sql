@@ -1,3 +1,10 @@
+{{ config(
+    slice_by=['household_code'],
+    touched_by={
+        'int_member__person': ['household_code'],
+    }
+) }}
+
 select
     person_key,
     review_year,
@@ -26,4 +33,4 @@ select
     submission_id,
     sheet_name,
     row_number
-from {{ ref('int_member__person') }}
+from {{ ref('int_member__person') }} -- slice: household_code

@@ -1,3 +1,10 @@
+{{ config(
+    slice_by=['household_id'],
+    touched_by={
+        'int_movement__household': ['household_id'],
+    }
+) }}
+
 select
     household_code,
     review_year,
@@ -22,4 +29,4 @@ select
     submission_id,
     sheet_name,
     row_number
-from {{ ref('int_movement__household') }}
+from {{ ref('int_movement__household') }} -- slice: household_id

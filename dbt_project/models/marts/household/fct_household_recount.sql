@@ -1,3 +1,10 @@
+{{ config(
+    slice_by=['household_code'],
+    touched_by={
+        'int_household__reviewed': ['household_code'],
+    }
+) }}
+
 -- The same deprivations stand in many reports: each set of them is compared with the lists once.
 with review as (
     select
@@ -13,7 +20,7 @@ with review as (
         class_code,
         told_deprivation_codes,
         coalesce(deprivation_codes, '{}') as deprivation_codes
-    from {{ ref('int_household__reviewed') }}
+    from {{ ref('int_household__reviewed') }} -- slice: household_code
 ),
 
 told as (

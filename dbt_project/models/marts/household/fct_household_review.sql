@@ -1,3 +1,11 @@
+{{ config(
+    slice_by=['household_id'],
+    touched_by={
+        'int_household__reviewed': ['household_id'],
+        'dim_household': ['household_id'],
+    }
+) }}
+
 select
     review.household_code,
     review.review_year,
@@ -29,6 +37,6 @@ select
     review.submission_id,
     review.sheet_name,
     review.row_number
-from {{ ref('int_household__reviewed') }} as review
-left join {{ ref('dim_household') }} as household
+from {{ ref('int_household__reviewed') }} as review -- slice: household_id
+left join {{ ref('dim_household') }} as household -- slice: household_id
     on {{ version_in_year('household', 'review.household_id', 'review.review_year') }}

@@ -1,3 +1,11 @@
+{{ config(
+    slice_by=['commune_code', 'review_year'],
+    touched_by={
+        'fct_household_recount': ['commune_code', 'review_year'],
+        'fct_commune_profile': ['commune_code', 'year'],
+    }
+) }}
+
 select
     recount.commune_code,
     recount.review_year,
@@ -13,7 +21,7 @@ select
     count(*) filter (where recount.class_derived_code = 'near_poor')::integer as near_poor_count,
     count(*) filter (where recount.class_derived_code = 'not_poor')::integer as not_poor_count,
     count(*) filter (where recount.class_derived_code is null)::integer as undecided_count
-from {{ ref('fct_household_recount') }} as recount
+from {{ ref('fct_household_recount') }} as recount -- slice: commune_code, review_year
 left join {{ ref('fct_commune_profile') }} as profile
     on
         recount.commune_code = profile.commune_code

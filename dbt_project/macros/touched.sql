@@ -1,0 +1,134 @@
+{#
+    Which slices of a kept table a change of an input touches, where it is more than the input's own columns: for each
+    model a macro `touched__<model>` that gives a select for each such input (see macros/kept.sql). A household's new code
+    or class reaches rows that name it by what they said until now: they are found in the table itself.
+#}
+{% macro touched__int_household__reviewed(since) -%}
+    {{ return({
+        'int_household__list_before': 'select review.household_id from ' ~ ref('int_household__classified')
+            ~ ' as review inner join ' ~ changed('int_household__list_before', since)
+            ~ ' using (sender_code, standard_code, review_year)',
+        'stg_household_review_held': touched_households('stg_household_review', since),
+    }) }}
+{%- endmacro %}
+
+{% macro touched__int_movement__household(since) -%}
+    {{ return({
+        'int_household__list': 'select review.household_id from ' ~ ref('int_household__classified')
+            ~ ' as review inner join ' ~ ref('int_place__resolved') ~ ' as place'
+            ~ ' on review.commune_code = place.named_commune_code and review.period_end_on = place.named_on'
+            ~ " and (review.period_end_on + interval '1 year')::date = place.placed_on inner join "
+            ~ changed('int_household__list', since) ~ ' on place.reporting_sender_code = changed_row.sender_code'
+            ~ ' and review.standard_code = changed_row.standard_code'
+            ~ ' and review.review_year + 1 = changed_row.review_year',
+        'stg_household_review_held': touched_households('stg_household_review', since),
+    }) }}
+{%- endmacro %}
+
+{% macro touched__int_member__person(since) -%}
+    {{ return({'stg_household_member': touched_households('stg_household_member', since)}) }}
+{%- endmacro %}
+
+{#
+    Households whose people bear one national id are judged together: the touched ones, and all that are linked to them so,
+    by what they said until now or say now.
+#}
+{% macro closed__int_member__person(since) -%}
+    with recursive linked as (
+        select household_id from touched_slice
+        union
+        select own.household_id
+        from {{ this }} as own
+        where own.national_id_key in (
+            select {{ keyed_hash('national_id') }} from {{ changed('stg_household_member', since) }}
+        )
+        union
+        select other.household_id
+        from linked
+        inner join {{ this }} as own on linked.household_id = own.household_id
+        inner join {{ this }} as other on own.national_id_key = other.national_id_key
+    )
+
+    select household_id from linked
+{%- endmacro %}
+
+{% macro touched__int_member__membership(since) -%}
+    {{ return({
+        'int_member__list_year': 'select person.person_key from ' ~ ref('int_member__person')
+            ~ ' as person where person.household_id in (select household_id from '
+            ~ changed('int_member__list_year', since) ~ ')',
+    }) }}
+{%- endmacro %}
+
+{% macro touched__vault_person(since) -%}
+    {{ return({
+        'int_household__classified': 'select person_key from ' ~ this
+            ~ ' where (household_code, review_year) in (select household_code, review_year from '
+            ~ changed('int_household__classified', since) ~ ')',
+    }) }}
+{%- endmacro %}
+
+{% macro touched__int_support__case(since) -%}
+    {{ return(touched_by_household(['sender_code', 'support_id'], since)) }}
+{%- endmacro %}
+
+{% macro touched__fct_support(since) -%}
+    {{ return({'int_support__province': touched_by_report(['sender_code', 'support_id'], 'int_support__case',
+        'int_support__province', since)}) }}
+{%- endmacro %}
+
+{% macro touched__int_credit__loan(since) -%}
+    {%- set touched = touched_by_household(['sender_code', 'loan_id'], since) -%}
+    {%- do touched.update({
+        'int_household__classified': 'select sender_code, loan_id from ' ~ this
+            ~ ' where borrower_person_key in (select head_person_key from '
+            ~ changed('int_household__classified', since) ~ ')',
+    }) -%}
+    {{ return(touched) }}
+{%- endmacro %}
+
+{% macro touched__fct_credit_loan(since) -%}
+    {{ return({'int_credit__province': touched_by_report(['sender_code', 'loan_id'], 'int_credit__loan',
+        'int_credit__province', since)}) }}
+{%- endmacro %}
+
+{# A statement that comes or goes may lack loans of the one before it. #}
+{% macro touched__int_credit__balance(since) -%}
+    {{ return({
+        'int_credit__province': touched_by_report(['sender_code', 'loan_id'], 'int_credit__loan',
+            'int_credit__province', since),
+        'stg_submission': 'select loan.sender_code, loan.loan_id from ' ~ ref('int_credit__loan')
+            ~ ' as loan inner join ' ~ changed('stg_submission', since)
+            ~ " on changed_row.dataset = 'credit_loan' and loan.sender_code = changed_row.sender_code"
+            ~ " and changed_row.period_end = (date_trunc('quarter', loan.period_end_on)"
+            ~ " + interval '6 months')::date - 1",
+        'stg_credit_loan_held': 'select sender_code, loan_id from ' ~ changed('stg_credit_loan', since),
+    }) }}
+{%- endmacro %}
+
+{# The households of the rows of reports whose standing changed. #}
+{% macro touched_households(report, since) -%}
+    {{ return(
+        'select known.household_id from ' ~ changed(report, since) ~ ' inner join ' ~ ref('int_household__identity')
+        ~ ' as known using (household_code)'
+    ) }}
+{%- endmacro %}
+
+{# Rows of the table itself whose household has another identity or another version than it had. #}
+{% macro touched_by_household(slice_by, since) -%}
+    {%- set found = 'select ' ~ slice_by | join(', ') ~ ' from ' ~ this ~ ' where ' -%}
+    {{ return({
+        'int_household__identity':
+            found ~ 'household_code in (select household_code from ' ~ changed('int_household__identity', since) ~ ')',
+        'int_household__version':
+            found ~ 'household_id in (select household_id from ' ~ changed('int_household__version', since) ~ ')',
+    }) }}
+{%- endmacro %}
+
+{# Rows of a report of which it is told anew in which province it is. #}
+{% macro touched_by_report(slice_by, rows, provinces, since) -%}
+    {{ return(
+        'select ' ~ slice_by | join(', ') ~ ' from ' ~ ref(rows) ~ ' where submission_id in (select submission_id from '
+        ~ changed(provinces, since) ~ ')'
+    ) }}
+{%- endmacro %}

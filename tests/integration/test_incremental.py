@@ -1,0 +1,210 @@
+"""A build that computes only what changed gives the rows of a rebuild, whatever came, was corrected or was withdrawn, in
+any order."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from province import make_province
+from psycopg import sql
+
+from dbt_project.build import LAYERS, build, seed_if_changed
+from ingestion.local.postgres import Server
+from ingestion.settings import get_settings
+from ingestion.warehouse import prepare
+
+Db = psycopg.Connection[tuple[object, ...]]
+
+# What a correction may do to a row, in a share of the rows of its report.
+EDITS = {
+    "household_review": (
+        "class_reported = (array['poor', 'near_poor', 'not_poor'])[1 + floor(3 * random())::integer]",
+        "member_count = 1 + floor(6 * random())::integer",
+        "income_per_capita = round(random() * 2000000)",
+        "dep_water = not dep_water",
+        "head_national_id = null",
+        "household_code = left(household_code, 6) || lpad((90000 + floor(9000 * random()))::integer::text, 5, '0')",
+        "village_name = 'Thôn ' || floor(5 * random())",
+    ),
+    "household_member": (
+        "national_id = null",
+        "has_health_insurance = not has_health_insurance",
+        "birth_date = birth_date + 400",
+        "person_no = person_no + 20",
+    ),
+    "support_delivery": ("amount = amount + 1000", "status = 'delivered'", "support_id = support_id || 'x'"),
+    "credit_loan": ("outstanding = outstanding + 1", "loan_id = loan_id || 'x'", "household_code = null"),
+    "commune_profile": ("household_count = household_count + 1",),
+    "poor_movement": ('"end" = "end" + 1',),
+    "programme_finance": ("disbursed = disbursed + 1",),
+    "capacity_activity": ("cost = cost + 1",),
+}
+
+
+class History:
+    """Random things that happen to the reports of a warehouse, as receiving and the gate leave them."""
+
+    def __init__(self, db: Db, chance: random.Random) -> None:
+        self.db = db
+        self.random = chance
+        db.execute("select setseed(%s)", [self.random.random()])
+
+    def happen(self) -> str:
+        """One of them; tells which."""
+        what = self.random.choice(["arrive", "arrive", "correct", "correct", "correct", "withdraw", "hold", "release"])
+        return f"{what} {getattr(self, what)()}"
+
+    def keep_back(self, share: float) -> None:
+        """Some reports have not come yet."""
+        self.db.execute(
+            "update ops.submission set status_code = 'received' where random() < %s and status_code = 'accepted'",
+            [share],
+        )
+
+    def arrive(self) -> str:
+        return self._turn("received", "accepted", 4)
+
+    def withdraw(self) -> str:
+        return self._turn("accepted", "rejected", 1)
+
+    def _turn(self, before: str, after: str, count: int) -> str:
+        turned = self.db.execute(
+            "update ops.submission set status_code = %s, verdict_code = 'accepted', judged_at = now()"
+            " where submission_id in (select submission_id from ops.submission where status_code = %s"
+            " order by random() limit %s) returning dataset, period_code",
+            [after, before, count],
+        ).fetchall()
+        return str(turned)
+
+    def _any(self, *datasets: str) -> tuple[int, str] | None:
+        row = self.db.execute(
+            "select submission_id, dataset from ops.submission where status_code = 'accepted' and dataset = any(%s)"
+            " order by random() limit 1",
+            [list(datasets)],
+        ).fetchone()
+        return None if row is None else (int(str(row[0])), str(row[1]))
+
+    def correct(self) -> str:
+        """A later revision of a report, with some rows changed, lost and doubled under another key."""
+        dataset = self.random.choice(list(EDITS))
+        found = self._any(dataset)
+        if found is None:
+            return "nothing"
+        former = found[0]
+        edit = self.random.choice(EDITS[dataset])
+        (new,) = self.db.execute(
+            "insert into ops.submission (sender_code, dataset, period_code, period_end, standard_code, revision, sha256,"
+            " file_name, sheet_name, received_at, judged_at, status_code, row_count, verdict_code, code_version)"
+            " select sender_code, dataset, period_code, period_end, standard_code, revision + 1, sha256 || 'x',"
+            " file_name, sheet_name, received_at + interval '1 day', judged_at, 'accepted', row_count, 'accepted', ''"
+            " from ops.submission where submission_id = %s returning submission_id",
+            [former],
+        ).fetchone() or (None,)
+        self.db.execute("update ops.submission set status_code = 'superseded' where submission_id = %s", [former])
+        table = sql.Identifier("raw", dataset)
+        self.db.execute(
+            sql.SQL(
+                "create temp table revised as select * from {} where submission_id = %s and random() > 0.02"
+            ).format(table),
+            [former],
+        )
+        self.db.execute("update revised set submission_id = %s", [new])
+        self.db.execute(f"update revised set {edit} where random() < 0.1".encode())
+        self.db.execute(sql.SQL("insert into {} select * from revised").format(table))
+        self.db.execute("drop table revised")
+        self.db.execute(
+            sql.SQL(
+                "update ops.submission set row_count = (select count(*) from {} where submission_id = %s)"
+                " where submission_id = %s"
+            ).format(table),
+            [new, new],
+        )
+        return f"{dataset} {former} -> {new}: {edit}"
+
+    def hold(self) -> str:
+        found = self._any("household_review", "household_member", "support_delivery", "credit_loan")
+        if found is None:
+            return "nothing"
+        submission, dataset = found
+        self.db.execute(
+            sql.SQL(
+                "insert into ops.finding (submission_id, found_by, rule, severity, sheet_name, row_number, message_vi,"
+                " message_en) select submission_id, 'judge', 'HR-01', 'critical', sheet_name, row_number, '', ''"
+                " from {} where submission_id = %s and random() < 0.1"
+            ).format(sql.Identifier("raw", dataset)),
+            [submission],
+        )
+        return str(found)
+
+    def release(self) -> str:
+        released = self.db.execute(
+            "delete from ops.finding where submission_id = (select submission_id from ops.finding"
+            " order by random() limit 1) returning submission_id"
+        ).fetchall()
+        return str(released[:1])
+
+
+def hashes(url: str) -> dict[str, str]:
+    """What each table that a build keeps holds, by name."""
+    with psycopg.connect(url) as db:
+        names = [
+            str(name)
+            for (name,) in db.execute(
+                "select format('%I.%I', schemaname, tablename) from pg_tables"
+                " where schemaname in ('intermediate', 'mart_build', 'vault_build') order by 1"
+            )
+        ]
+        return {
+            name: str(
+                db.execute(
+                    f"select count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)"
+                    f" from (select * from {name}) as t".encode()
+                ).fetchone()
+            )
+            for name in names
+        }
+
+
+def rebuilt(server: Server, url: str) -> dict[str, str]:
+    """The same of a warehouse with the same reports in which nothing was ever built."""
+    name = url.rsplit("/", 1)[1]
+    with psycopg.connect(server.url("postgres"), autocommit=True) as db:
+        db.execute(f"drop database if exists {name}_rebuilt with (force)".encode())
+        db.execute(f"create database {name}_rebuilt template {name}".encode())
+    other = url.replace(name, f"{name}_rebuilt")
+    with psycopg.connect(other, autocommit=True) as db:
+        for schema in ("change", "staging", "intermediate", "mart_build", "vault_build"):
+            db.execute(f"drop schema {schema} cascade".encode())
+            db.execute(f"create schema {schema}".encode())
+    for layer in LAYERS:
+        build(layer, other)
+    return hashes(other)
+
+
+@pytest.fixture
+def province(server: Server, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("CHUNGTAY_HOME", str(tmp_path))
+    get_settings.cache_clear()
+    prepare(warehouse_url)
+    seed_if_changed(warehouse_url)
+    make_province(warehouse_url, scale=0.004, first_year=2021, last_year=2022)
+    yield warehouse_url
+    get_settings.cache_clear()
+
+
+def test_what_is_built_from_changes_is_what_a_rebuild_gives(server: Server, province: str) -> None:
+    chance = random.Random(1)
+    told: list[str] = []
+    for night in range(6):
+        with psycopg.connect(province, autocommit=True) as db:
+            history = History(db, chance)
+            if night == 0:
+                history.keep_back(0.1)
+            told += [history.happen() for _ in range(0 if night == 0 else chance.randint(1, 6))]
+        for layer in LAYERS:
+            build(layer, province)
+        if night in (2, 5):
+            kept, anew = hashes(province), rebuilt(server, province)
+            assert {name for name in anew if kept.get(name) != anew[name]} == set(), told
