@@ -17,13 +17,13 @@ from dbt.cli.main import dbtRunner
 from psycopg.conninfo import conninfo_to_dict
 
 from ingestion import surrogate
-from ingestion.change_log import begin_build
+from ingestion.change_log import begin_build, finish_build
+from ingestion.relation import BUILD_LOCK
 from ingestion.settings import get_settings
 from ingestion.warehouse import create_engine
 
 PROJECT_DIR = Path(__file__).resolve().parent
 SEEDS_DIR = PROJECT_DIR / "seeds"
-_BUILD_LOCK = 7_102_025  # advisory lock: dbt replaces tables and views, so one run at a time
 
 Layer = Literal["staging", "intermediate", "marts"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
@@ -108,7 +108,7 @@ def build_report_status(url: str) -> None:
 
 
 def _build_report_status(connection: psycopg.Connection[tuple[Any, ...]], url: str) -> None:
-    _begin(connection, url, looks_at_submissions=False)
+    _begin(connection, url, "reference")
     _invoke(url, "reference", ["run", "--select", "+int_report__status"])
 
 
@@ -127,15 +127,17 @@ def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResu
         arguments += ["--exclude-resource-type", "unit_test"]
     with _alone(url) as connection:
         _remember_secret(url)
-        _begin(connection, url, looks_at_submissions=layer == "staging")
-        return BuildResult(layer, _invoke(url, layer, arguments))
+        _begin(connection, url, layer)
+        result = BuildResult(layer, _invoke(url, layer, arguments))
+        finish_build(connection)
+    return result
 
 
-def _begin(connection: psycopg.Connection[tuple[Any, ...]], url: str, *, looks_at_submissions: bool) -> None:
+def _begin(connection: psycopg.Connection[tuple[Any, ...]], url: str, layer: str) -> None:
     """Note in the log of changes that dbt is about to run."""
     with _address(url) as database:
         manifest = _manifest(database)
-    begin_build(connection, _definition(), inputs(manifest.nodes), looks_at_submissions=looks_at_submissions)
+    begin_build(connection, layer, _definition(), inputs(manifest.nodes), looks_at_submissions=layer == "staging")
 
 
 def inputs(nodes: Mapping[str, Any]) -> dict[str, set[str]]:
@@ -189,7 +191,7 @@ def build_docs(url: str) -> Path:
 def _alone(url: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """A connection that holds the lock of builds while the block runs."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(%s)", [_BUILD_LOCK])
+        connection.execute("select pg_advisory_lock(%s)", [BUILD_LOCK])
         yield connection
 
 

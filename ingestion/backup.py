@@ -34,7 +34,7 @@ from ingestion.settings import Settings, code_version
 from ingestion.warehouse import MIGRATIONS_DIR, SCHEMAS, prepare
 
 FORMAT = 1
-DERIVED_SCHEMAS = frozenset({"staging", "intermediate", "mart_build", "vault_build"})
+DERIVED_SCHEMAS = frozenset({"staging", "intermediate", "change", "mart_build", "vault_build"})
 KEPT_SCHEMAS = [schema for schema in SCHEMAS if schema not in DERIVED_SCHEMAS]
 DUMP, MANIFEST, SECRET = "warehouse.dump", "manifest.json", "surrogate_secret"
 ARCHIVE, OUTBOX = "archive", "outbox"

@@ -6,13 +6,19 @@ and for publishing. All of it can be lost: then the next build makes everything 
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import psycopg
+import sqlalchemy as sa
+
+from ingestion.relation import PublicationRefusedError
 
 _STRUCTURE = """
 create table if not exists change.build (
     build_number bigint generated always as identity primary key,
+    layer text not null,
     begun_at timestamptz not null default now(),
+    finished_at timestamptz,
     definition text not null,
     as_of date not null
 );
@@ -51,6 +57,20 @@ create or replace function change.current_build() returns bigint language sql st
 begin atomic
     select max(build_number) from change.build;
 end;
+
+create or replace function change.let_go() returns void language plpgsql as $$
+declare
+    taken_in bigint := (select min(least(build_number, coalesce(published_in, build_number))) from change.model);
+    noted text;
+begin
+    for noted in select model_name from change.model where changed_in is not null loop
+        execute format('delete from change.%I where build_number <= $1', noted) using taken_in;
+    end loop;
+    update change.model set changed_in = null where changed_in <= taken_in;
+    delete from change.submission where build_number <= taken_in;
+    delete from change.build where build_number < taken_in;
+end;
+$$;
 
 create or replace view change.due as
 select
@@ -154,36 +174,38 @@ insert into change.submission (build_number, submission_id, dataset)
 select %(build_number)s, submission_id, dataset from differing
 """
 
-_AS_OF = """
-coalesce(
+# the day is that of the macro `as_of`
+_BEGIN = """
+insert into change.build (layer, definition, as_of)
+select %s, %s, coalesce(
     nullif(current_setting('chungtay.as_of', true), '')::date, (now() at time zone 'Asia/Ho_Chi_Minh')::date
 )
+returning build_number
 """
+
+
+def make(connection: sa.Connection) -> None:
+    """The tables and functions of the log, in its schema, which is there."""
+    connection.exec_driver_sql(_STRUCTURE, execution_options={"no_parameters": True})
 
 
 def begin_build(
     connection: psycopg.Connection[tuple[object, ...]],
+    layer: str,
     definition: str,
     inputs: Mapping[str, Iterable[str]],
     *,
     looks_at_submissions: bool,
 ) -> None:
-    """Note that a run of dbt begins under this definition, and which reports changed since the last that looked.
+    """Note that a run of dbt for a layer begins under this definition and, where it looks at them, which reports
+    changed since the last that did.
 
     `inputs` are what each kept table is made from. Where the definition is another one than last time, tables that are
     kept no more leave the log.
     """
     with connection.transaction():
-        connection.execute("create schema if not exists change")
-        connection.execute(_STRUCTURE)
-        last = connection.execute(
-            "select definition from change.build order by build_number desc limit 1"
-        ).fetchone()
-        row = connection.execute(
-            f"insert into change.build (definition, as_of) values (%s, {_AS_OF}) returning build_number".encode(),
-            [definition],
-        ).fetchone()
-        assert row is not None
+        last = connection.execute("select definition from change.build order by build_number desc limit 1").fetchone()
+        (build_number,) = connection.execute(_BEGIN, [layer, definition]).fetchone() or (None,)
         if last != (definition,):
             connection.execute("delete from change.input")
             with connection.cursor().copy("copy change.input (model_name, input) from stdin") as copy:
@@ -192,9 +214,12 @@ def begin_build(
                         copy.write_row((model, source))
             connection.execute("delete from change.model where not model_name = any(%s)", [list(inputs)])
         if looks_at_submissions:
-            connection.execute(
-                _NOTE_SUBMISSIONS, {"build_number": row[0], "of_no_account": list(_OF_NO_ACCOUNT)}
-            )
+            connection.execute(_NOTE_SUBMISSIONS, {"build_number": build_number, "of_no_account": list(_OF_NO_ACCOUNT)})
+
+
+def finish_build(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Note that the run that began last ended well: everything built, every test passed."""
+    connection.execute("update change.build set finished_at = now() where build_number = change.current_build()")
 
 
 def is_settled(connection: psycopg.Connection[tuple[object, ...]], relations: Iterable[str], definition: str) -> bool:
@@ -207,3 +232,79 @@ def is_settled(connection: psycopg.Connection[tuple[object, ...]], relations: It
         [list(relations), definition],
     ).fetchone()
     return row == (True,)
+
+
+# --- for publishing, in its transaction ---
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """What was built and is not public yet.
+
+    `since` is the build that a built table was last published from, of each that is public as it was built then but for
+    the rows noted here; `changed` are those of them of which any are noted. All other tables are to be compared whole.
+    `submissions` are the reports behind all that changed; None if a table that matters was made anew.
+    """
+
+    since: Mapping[str, int]
+    changed: frozenset[str]
+    submissions: frozenset[int] | None
+
+
+def unpublished(connection: sa.Connection, conserved: Iterable[str]) -> Unpublished:
+    """What is to be published; `conserved` are the tables whose rows must add up to those of the reports.
+
+    Raises PublicationRefusedError where the last build of the marts did not end well.
+    """
+    last = connection.execute(
+        sa.text("select finished_at from change.build where layer = 'marts' order by build_number desc limit 1")
+    ).one_or_none()
+    if last is not None and last.finished_at is None:
+        raise PublicationRefusedError("the last build of the marts did not end well: build them again")
+    since = {
+        str(row.model_name): int(row.published_in)
+        for row in connection.execute(
+            sa.text("select model_name, published_in from change.model where published_in is not null")
+        )
+    }
+    changed = connection.scalars(sa.text("select model_name from change.model where changed_in > published_in")).all()
+    submissions: set[int] | None = None
+    if all(table in since for table in conserved):
+        least = min((since[table] for table in conserved), default=0)
+        sources = ["select submission_id from change.submission where build_number > :since"]
+        sources += [
+            f"select submission_id from change.{table} where build_number > :since"  # noqa: S608 - names of ours
+            for table in conserved
+            if table in changed
+        ]
+        submissions = set(connection.scalars(sa.text(" union ".join(sources)), {"since": least}))
+    return Unpublished(since, frozenset(changed), None if submissions is None else frozenset(submissions))
+
+
+def note_published(connection: sa.Connection, tables: Iterable[str]) -> None:
+    """Note that these tables are public as they are built now, and let go of what every table has taken in."""
+    connection.execute(
+        sa.text("update change.model set published_in = change.current_build() where model_name = any(:tables)"),
+        {"tables": list(tables)},
+    )
+    connection.execute(sa.text("select change.let_go()"))
+
+
+def note_restored(connection: sa.Connection) -> None:
+    """Note that what is public is not what was last published from the build: the next one compares all of it."""
+    if connection.scalar(
+        sa.text("select to_regclass('change.model') is not null")
+    ):  # no night since an upgrade: it is not
+        connection.execute(sa.text("update change.model set published_in = null"))
+
+
+def foreign_keys(connection: sa.Connection, table: str) -> list[tuple[list[str], str, list[str]]]:
+    """The foreign keys that a public table gets: its columns, the built table that they refer to, and its columns."""
+    rows = connection.execute(
+        sa.text(
+            "select columns, referred_name, referred_columns from change.foreign_key where table_name = :table"
+            " order by referred_name, columns"
+        ),
+        {"table": table},
+    )
+    return [(list(row.columns), str(row.referred_name), list(row.referred_columns)) for row in rows]

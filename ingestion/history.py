@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import sqlalchemy as sa
 from psycopg import sql
 
+from ingestion.change_log import note_restored
 from ingestion.ops import Publication
 from ingestion.relation import (
     PUBLISH_LOCK,
@@ -280,6 +281,7 @@ def restore(url: str, publication_id: int | None = None) -> Restored:
                     changes={label: asdict(changed) for label, changed in changes.items()},
                 )
             )
+            note_restored(connection)
             prune(connection, get_settings().publications_kept)
     finally:
         engine.dispose()

@@ -12,12 +12,13 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from psycopg import sql
 
-from ingestion import history, notify
-from ingestion.conservation import conservation_differences
+from ingestion import change_log, history, notify
+from ingestion.conservation import CONSERVED, conservation_differences
 from ingestion.history import TableChange
 from ingestion.ops import Publication
 from ingestion.relation import (
     BUILD,
+    BUILD_LOCK,
     PUBLIC_SCHEMAS,
     PUBLISH_LOCK,
     PublicationRefusedError,
@@ -42,25 +43,31 @@ def publish(url: str, night_id: str) -> dict[str, TableChange]:
     engine = create_engine(url)
     try:
         with engine.begin() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(BUILD_LOCK)))
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(PUBLISH_LOCK)))
             connection.execute(sa.text("set local timezone = 'UTC'"))  # the text of a row enters its checksum
-            if differences := conservation_differences(connection):
+            to_publish = change_log.unpublished(connection, CONSERVED)
+            if differences := conservation_differences(connection, to_publish.submissions):
                 raise PublicationRefusedError("; ".join(differences))
             if not tables_of(connection, BUILD):
                 raise PublicationRefusedError(f"schema {BUILD} holds no table: nothing was built")
             latest = history.latest(connection)
             publication_id = _announce(connection, night_id)
             tables = [Relation(built, name) for built in PUBLIC_SCHEMAS for name in tables_of(connection, built)]
-            created = [table for table in tables if _align_structure(connection, table)]
+            whole = [table for table in tables if table.name not in to_publish.since]
+            created = [table for table in whole if _align_structure(connection, table)]
             for table in tables:
-                _replace_rows(connection, table, publication_id, is_new=table in created)
-            connection.execute(sa.text("set constraints all immediate"))  # an index is not made over checks to come
+                if table in whole:
+                    _replace_rows(connection, table, publication_id, is_new=table in created)
+                elif table.name in to_publish.changed:
+                    _replace_rows(connection, table, publication_id, since=to_publish.since[table.name])
+            _check_foreign_keys(connection)  # an index is not made over checks to come
             views = _views(connection)
-            for table in tables:
+            for table in whole:
                 _add_indexes(connection, table)
             for table in created:
                 _add_foreign_keys(connection, table)
-            for view in views:
+            for view in views if whole else []:
                 _publish_view(connection, view)
             structure = history.structure(connection, [*tables, *views])
             changes = {
@@ -69,11 +76,25 @@ def publish(url: str, night_id: str) -> dict[str, TableChange]:
             for table in tables:
                 if changes[table.label].rows_added:
                     execute(connection, sql.SQL("analyze {}").format(table.public))
+            change_log.note_published(connection, [table.name for table in tables])
             _record(connection, publication_id, changes, structure, latest)
             history.prune(connection, get_settings().publications_kept)
     finally:
         engine.dispose()
     return changes
+
+
+def _check_foreign_keys(connection: sa.Connection) -> None:
+    """Raise PublicationRefusedError, naming the key, if a public row refers to one that is not there."""
+    try:
+        connection.execute(sa.text("set constraints all immediate"))
+    except sa.exc.IntegrityError as error:
+        told = getattr(error.orig, "diag", None)
+        if told is None or told.constraint_name is None:
+            raise
+        raise PublicationRefusedError(
+            f"{told.schema_name}.{told.table_name}: foreign key {told.constraint_name} does not hold"
+        ) from error
 
 
 def _announce(connection: sa.Connection, night_id: str) -> int:
@@ -228,9 +249,11 @@ def _copy_comments(connection: sa.Connection, relation: Relation, kind: Literal[
         execute(connection, sql.SQL("comment on {} is {}").format(target, sql.Literal(row.built)))
 
 
-def _replace_rows(connection: sa.Connection, table: Relation, publication_id: int, *, is_new: bool) -> None:
-    """Bring the public rows to those of the build; the history keeps what that removes and adds, of a table that is not
-    new."""
+def _replace_rows(
+    connection: sa.Connection, table: Relation, publication_id: int, *, is_new: bool = False, since: int | None = None
+) -> None:
+    """Bring the public rows to those of the build, of those that changed since a build where one is given; the
+    history keeps what that removes and adds, of a table that is not new."""
     names = columns_of(connection, table.built)
     key = primary_key(connection, table.built_schema, table.name)
     if not key:
@@ -242,21 +265,33 @@ def _replace_rows(connection: sa.Connection, table: Relation, publication_id: in
         execute(connection, insert_rows)
         return
     differing = sql.Identifier(f"differing_{table.name}")
+    compared: sql.Composable
+    key_now: sql.Composable
+    if since is None:
+        compared = sql.SQL("{} as m full join {} as b on {}").format(table.public, table.built, same("m", "b", key))
+        key_now = sql.SQL(", ").join(
+            sql.SQL("coalesce(m.{0}, b.{0}) as {0}").format(sql.Identifier(name)) for name in key
+        )
+    else:
+        compared = sql.SQL(
+            "(select distinct {} from {} where build_number > {}) as k left join {} as m on {} left join {} as b on {}"
+        ).format(
+            columns_list(key),
+            sql.Identifier("change", table.name),
+            sql.Literal(since),
+            table.public,
+            same("k", "m", key),
+            table.built,
+            same("k", "b", key),
+        )
+        key_now = columns_list(key, "k")
     found = execute(
         connection,
         sql.SQL(
             "create temporary table {} on commit drop as"
             " select {}, m.ctid as public_row, b.ctid is not null as is_built"
-            " from {} as m full join {} as b on {} where row({}) is distinct from row({})"
-        ).format(
-            differing,
-            sql.SQL(", ").join(sql.SQL("coalesce(m.{0}, b.{0}) as {0}").format(sql.Identifier(name)) for name in key),
-            table.public,
-            table.built,
-            same("m", "b", key),
-            columns_list(names, "m"),
-            columns_list(names, "b"),
-        ),
+            " from {} where row({}) is distinct from row({})"
+        ).format(differing, key_now, compared, columns_list(names, "m"), columns_list(names, "b")),
     ).rowcount
     if not found:
         return
@@ -291,14 +326,15 @@ def _add_indexes(connection: sa.Connection, table: Relation) -> None:
 
 
 def _add_foreign_keys(connection: sa.Connection, table: Relation) -> None:
-    """Foreign keys of the build, between the public tables; checked at commit, since tables change one by one."""
-    for key in sa.inspect(connection).get_foreign_keys(table.name, schema=table.built_schema):
+    """The foreign keys of a public table; checked at commit, since tables change one by one."""
+    for columns, referred_name, referred_columns in change_log.foreign_keys(connection, table.name):
+        built_schema, _, name = referred_name.rpartition(".")
         execute(
             connection,
             sql.SQL("alter table {} add foreign key ({}) references {} ({}) deferrable initially deferred").format(
                 table.public,
-                sql.SQL(", ").join(map(sql.Identifier, key["constrained_columns"])),
-                sql.Identifier(PUBLIC_SCHEMAS[str(key["referred_schema"])], key["referred_table"]),
-                sql.SQL(", ").join(map(sql.Identifier, key["referred_columns"])),
+                columns_list(columns),
+                Relation(built_schema.rpartition(".")[2], name).public,
+                columns_list(referred_columns),
             ),
         )

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg import sql
 
+BUILD_LOCK = 7_102_025  # advisory lock: dbt changes tables and views one by one, so one run at a time
 PUBLISH_LOCK = 0x0C417A2  # advisory lock: one publication at a time
 BUILD = "mart_build"
 PUBLIC_SCHEMAS = {BUILD: "mart", "vault_build": "vault"}

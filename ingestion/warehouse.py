@@ -23,6 +23,7 @@ SCHEMAS = {
     "reference": "Code lists, laws, plans and areas, as dated lists",
     "staging": "Accepted rows of the submissions in force; private",
     "intermediate": "Steps between staging and the marts; private",
+    "change": "What each build changed in private tables, for those made of them and for publishing; can be lost",
     "mart_build": "The marts of the night being built; private, published whole into mart",
     "mart": "What BI reads; all of it changes in one transaction, after every test passed",
     "vault_build": "The vault of the night being built; private, published whole into vault",
@@ -67,6 +68,7 @@ def prepare(url: str) -> None:
     """Make schemas, control tables, raw tables and reading roles, or bring them up to date, in one transaction."""
     from alembic import command
 
+    from ingestion import change_log
     from ingestion.contract import load_contracts
 
     engine = create_engine(url)
@@ -79,6 +81,7 @@ def prepare(url: str) -> None:
                 literal = sa.literal(comment).compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})
                 connection.execute(sa.text(f"comment on schema {quoted} is {literal}"))
             command.upgrade(alembic_config(connection), "head")
+            change_log.make(connection)
             _create_raw_tables(connection, load_contracts())
             _create_accepted_views(connection, load_contracts())
             _create_roles(connection)

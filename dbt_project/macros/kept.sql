@@ -11,8 +11,8 @@
     A model that can be sliced says in its config by which columns (`slice_by`), and by which columns of a changed input
     its slices are found (`touched_by`: input, columns, or none where no other row can be touched than those that other
     inputs tell); where it takes more, the macro `touched__<model>` gives the select for an input, and `closed__<model>`
-    adds slices that are computed together. In its SQL a comment `-- slice: column` after an input tells that of this input only rows in a
-    touched slice are needed; `-- slice: column = slice_column` where it is named otherwise there. A slice must be
+    adds slices that are computed together. In its SQL a comment `-- slice: columns` after an input tells that of this input only rows in a
+    touched slice are needed; `-- slice: where condition` names them by a condition over `touched_slice`. A slice must be
     computed from its own rows alone: `tests/integration/test_incremental.py` holds what is built against a rebuild.
 #}
 {% materialization kept, adapter='postgres' %}
@@ -166,16 +166,12 @@
     {%- set parts = [] -%}
     {%- set end = namespace(of_last=0) -%}
     {%- for match in pattern.finditer(sql) -%}
-        {%- set columns, slice_columns = [], [] -%}
-        {%- for pair in match.group(4).split(',') -%}
-            {%- set names = pair.split('=') | map('trim') | list -%}
-            {%- do columns.append(names | first) -%}
-            {%- do slice_columns.append(names | last) -%}
-        {%- endfor -%}
+        {%- set columns = match.group(4) | trim -%}
+        {%- set condition = columns[6:] if columns.startswith('where ')
+            else '(' ~ columns ~ ') in (select ' ~ columns ~ ' from touched_slice)' -%}
         {%- do parts.append(sql[end.of_last:match.start()]) -%}
         {%- do parts.append(
-            '(select * from ' ~ match.group(1) ~ ' where (' ~ columns | join(', ') ~ ') in (select '
-            ~ slice_columns | join(', ') ~ ' from touched_slice)) as ' ~ (match.group(3) or match.group(2))
+            '(select * from ' ~ match.group(1) ~ ' where ' ~ condition ~ ') as ' ~ (match.group(3) or match.group(2))
         ) -%}
         {%- set end.of_last = match.end() -%}
     {%- endfor -%}
@@ -189,10 +185,16 @@
     ({{ alias }}.{{ columns | join(', ' ~ alias ~ '.') }}) in (select {{ columns | join(', ') }} from touched_slice)
 {%- endmacro %}
 
+{# What is noted of a row of the vault is its key: names stand nowhere else. None where all of a row is noted. #}
+{% macro kept_noted(key) -%}
+    {{ return(key | join(', ') if model['schema'] == 'vault_build' else none) }}
+{%- endmacro %}
+
 {% macro kept_bring_up_to_date(target, key, sql, is_sliced) -%}
     {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='quoted') | list -%}
     {%- set names = columns | join(', ') -%}
     {%- set log = 'change.' ~ adapter.quote(target.identifier) -%}
+    {%- set noted = kept_noted(key) or names -%}
     {%- set same_key -%}
         {%- for column in key %}fresh.{{ column }} = kept.{{ column }}{{ ' and ' if not loop.last }}{% endfor -%}
     {%- endset -%}
@@ -217,11 +219,11 @@
                         and row(fresh.{{ columns | join(', fresh.') }})
                         is not distinct from row(kept.{{ columns | join(', kept.') }})
                 )
-            returning {{ names }}
+            returning {{ noted }}
         )
 
-        insert into {{ log }} (build_number, is_added, {{ names }})
-        select change.current_build(), false, {{ names }}
+        insert into {{ log }} (build_number, is_added, {{ noted }})
+        select change.current_build(), false, {{ noted }}
         from removed
     {% endcall %}
     {# a row of the same key in another slice is an error, which the key then tells #}
@@ -233,11 +235,11 @@
             where not exists (
                 select 1 from {{ target }} as kept where {{ same_key }}{{ same_slice if is_sliced }}
             )
-            returning {{ names }}
+            returning {{ noted }}
         )
 
-        insert into {{ log }} (build_number, is_added, {{ names }})
-        select change.current_build(), true, {{ names }}
+        insert into {{ log }} (build_number, is_added, {{ noted }})
+        select change.current_build(), true, {{ noted }}
         from added
     {% endcall %}
 {%- endmacro %}
@@ -260,8 +262,9 @@
         'alter table ' ~ target ~ ' add primary key (' ~ key | join(', ') ~ ');'
         ~ ' analyze ' ~ target ~ ';'
         ~ ' drop table if exists ' ~ log ~ ';'
-        ~ ' create table ' ~ log ~ ' as select null::bigint as build_number, true as is_added, kept.* from ' ~ target
-        ~ ' as kept with no data;'
+        ~ ' create table ' ~ log ~ ' as select null::bigint as build_number, true as is_added, '
+        ~ (kept_noted(key) or '*') ~ ' from ' ~ target
+        ~ ' with no data;'
         ~ ' create index on ' ~ log ~ ' (build_number)'
     ) %}
     {% do create_indexes(target) %}

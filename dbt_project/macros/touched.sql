@@ -132,3 +132,46 @@
         ~ changed(provinces, since) ~ ')'
     ) }}
 {%- endmacro %}
+
+{# Who is missed on a list stands in it with the row of the year before. #}
+{% macro touched__ind_sum__household(since) -%}
+    {%- set review = changed('fct_household_review', since) -%}
+    {{ return({
+        'fct_household_review': 'select period_code, commune_code from ' ~ review
+            ~ ' union select missed.period_code, missed.commune_code from ' ~ ref('fct_household_movement')
+            ~ ' as missed inner join ' ~ review ~ ' on missed.household_code = changed_row.household_code'
+            ~ ' and missed.list_year = changed_row.review_year and missed.standard_code = changed_row.standard_code'
+            ~ ' where missed.class_code is null',
+    }) }}
+{%- endmacro %}
+
+{% macro touched__ind_sum__member(since) -%}
+    {{ return({
+        'fct_support': touched_by_service(
+            'fct_support', "person_no is not null and status_code = 'delivered'", ['policy_code', 'person_no'], since
+        ),
+    }) }}
+{%- endmacro %}
+
+{% macro touched__ind_sum__credit_need(since) -%}
+    {{ return({
+        'fct_support': touched_by_service(
+            'fct_support', "status_code in ('approved', 'delivered', 'refused')", ['policy_code'], since
+        ),
+        'fct_credit_loan': touched_by_service('fct_credit_loan', 'disbursed_vnd > 0', [], since),
+    }) }}
+{%- endmacro %}
+
+{#
+    The communes and years of households of which it changed whether they were served: a report sent again says of most
+    what it said before. `what` are the columns that tell one service from another.
+#}
+{% macro touched_by_service(fact, condition, what, since) -%}
+    {%- set columns = (['household_id', 'left(period_code, 4)'] + what) | join(', ') -%}
+    {{ return(
+        'select period_code, commune_code from ' ~ ref('fct_household_review')
+        ~ ' where (household_id, period_code) in (select household_id, left(period_code, 4) from ' ~ changed(fact, since)
+        ~ ' where household_id is not null and ' ~ condition ~ ' group by ' ~ columns
+        ~ ' having sum(case when is_added then 1 else -1 end) <> 0)'
+    ) }}
+{%- endmacro %}

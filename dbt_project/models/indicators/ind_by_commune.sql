@@ -1,6 +1,21 @@
-{{ config(key=[
-    'indicator_code', 'period_code', 'standard_code', 'breakdown_kind_code', 'breakdown_code', 'place_key',
-]) }}
+{{ config(
+    key=['indicator_code', 'period_code', 'standard_code', 'breakdown_kind_code', 'breakdown_code', 'place_key'],
+    slice_by=['indicator_code', 'period_code', 'place_key'],
+    touched_by={
+        'ind_sum__household': ['indicator_code', 'period_code', 'place_key'],
+        'ind_sum__list': ['indicator_code', 'period_code', 'place_key'],
+        'ind_sum__deprivation': ['indicator_code', 'period_code', 'place_key'],
+        'ind_sum__member': ['indicator_code', 'period_code', 'place_key'],
+        'ind_sum__commune_profile': ['indicator_code', 'period_code', 'place_key'],
+        'ind_sum__credit_need': ['indicator_code', 'period_code', 'place_key'],
+        'ind_sum__credit': ['indicator_code', 'period_code', 'place_key'],
+        'ind_sum__support': ['indicator_code', 'period_code', 'place_key'],
+        'ind_sum__entitlement': ['indicator_code', 'period_code', 'place_key'],
+        'ind_sum__finance': ['indicator_code', 'period_code', 'place_key'],
+        'ind_sum__capacity': ['indicator_code', 'period_code', 'place_key'],
+        'ind_sum__reporting': ['indicator_code', 'period_code', 'place_key'],
+    }
+) }}
 
 with summed as (
     select
@@ -12,11 +27,12 @@ with summed as (
         commune_code,
         district_code,
         province_code,
+        place_key,
         bool_and(is_final) as is_final,
         -- one part that is not known leaves the sum unknown
-        case when count(*) = count(numerator) then sum(numerator) end as numerator,
-        case when count(*) = count(denominator) then sum(denominator) end as denominator
-    from {{ ref('ind_row') }}
+        case when sum(row_count) = sum(numerator_count) then sum(numerator) end as numerator,
+        case when sum(row_count) = sum(denominator_count) then sum(denominator) end as denominator
+    from {{ ref('ind_sum') }}
     group by
         indicator_code,
         period_code,
@@ -25,7 +41,8 @@ with summed as (
         breakdown_code,
         commune_code,
         district_code,
-        province_code
+        province_code,
+        place_key
 )
 
 select
@@ -42,9 +59,7 @@ select
     summed.commune_code,
     summed.district_code,
     summed.province_code,
-    concat_ws(
-        '/', coalesce(summed.province_code, '-'), coalesce(summed.district_code, '-'), coalesce(summed.commune_code, '-')
-    ) as place_key,
+    summed.place_key,
     coalesce(summed.district_code, summed.commune_code) as reporting_unit_code,
     summed.is_final,
     -- a figure that lacks what it is measured against is not known

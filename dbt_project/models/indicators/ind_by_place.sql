@@ -1,11 +1,16 @@
-{{ config(key=[
-    'indicator_code', 'period_code', 'standard_code', 'admin_unit_level', 'admin_unit_code', 'breakdown_kind_code', 'breakdown_code',
-]) }}
+{{ config(
+    key=['indicator_code', 'period_code', 'standard_code', 'admin_unit_level', 'admin_unit_code', 'breakdown_kind_code', 'breakdown_code'],
+    slice_by=['indicator_code', 'period_code', 'standard_code'],
+    touched_by={
+        'ind_by_commune': ['indicator_code', 'period_code', 'standard_code'],
+        'ind_coverage': ['indicator_code', 'period_code', 'standard_code'],
+    }
+) }}
 
 -- Where a needed report is missing altogether there is no figure, neither here nor in what is summed from it.
 with figure as (
     select by_commune.*
-    from {{ ref('ind_by_commune') }} as by_commune
+    from {{ ref('ind_by_commune') }} as by_commune -- slice: indicator_code, period_code, standard_code
     left join {{ ref('ind_coverage') }} as coverage
         on
             by_commune.indicator_code = coverage.indicator_code

@@ -1,7 +1,4 @@
-{% set families = [
-    'household', 'list', 'deprivation', 'member', 'commune_profile', 'credit_need', 'credit', 'support', 'finance',
-    'capacity', 'reporting',
-] -%}
+{% set families = indicator_families() -%}
 
 {%- for family in families %}
     select * from {{ ref('ind_row__' ~ family) }}

@@ -16,7 +16,7 @@ with loan as not materialized (
         fact.submission_id,
         fact.sheet_name,
         fact.row_number
-    from {{ ref('fct_credit_loan') }} as fact
+    from {{ ref('fct_credit_loan') }} as fact -- slice: period_code
     cross join lateral (
         values
         ('', ''),

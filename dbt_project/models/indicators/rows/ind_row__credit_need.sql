@@ -13,7 +13,7 @@ with in_need as not materialized (
         review.submission_id,
         review.sheet_name,
         review.row_number
-    from {{ ref('fct_household_review') }} as review
+    from {{ ref('fct_household_review') }} as review -- slice: period_code, commune_code
     inner join {{ ref('fct_household_need') }} as need
         on
             review.household_code = need.household_code

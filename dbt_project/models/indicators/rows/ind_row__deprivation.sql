@@ -16,7 +16,7 @@ with asked as not materialized (
         review.submission_id,
         review.sheet_name,
         review.row_number
-    from {{ ref('fct_household_review') }} as review
+    from {{ ref('fct_household_review') }} as review -- slice: period_code, commune_code
     inner join {{ ref('dim_deprivation') }} as asked on review.standard_code = asked.standard_code
     left join {{ ref('fct_household_deprivation') }} as deprived
         on
@@ -40,7 +40,7 @@ with asked as not materialized (
         list.submission_id,
         null,
         null
-    from {{ ref('fct_review_coverage') }} as list
+    from {{ ref('fct_review_coverage') }} as list -- slice: period_code, commune_code
     inner join {{ ref('dim_deprivation') }} as asked on list.standard_code = asked.standard_code
 ),
 

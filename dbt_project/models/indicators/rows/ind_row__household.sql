@@ -20,7 +20,7 @@ with household as not materialized (
         review.submission_id,
         review.sheet_name,
         review.row_number
-    from {{ ref('fct_household_review') }} as review
+    from {{ ref('fct_household_review') }} as review -- slice: period_code, commune_code
     cross join lateral (
         values
         ('', ''),
@@ -53,7 +53,7 @@ off_list as not materialized (
         before.submission_id,
         before.sheet_name,
         before.row_number
-    from {{ ref('fct_household_movement') }} as missed
+    from {{ ref('fct_household_movement') }} as missed -- slice: period_code, commune_code
     inner join {{ ref('fct_household_review') }} as before
         on
             missed.household_code = before.household_code

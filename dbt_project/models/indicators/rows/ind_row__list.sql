@@ -19,7 +19,7 @@ with figure as (
         list.submission_id,
         null as sheet_name,
         null::integer as row_number
-    from {{ ref('fct_review_coverage') }} as list
+    from {{ ref('fct_review_coverage') }} as list -- slice: period_code, commune_code
     cross join {{ ref('dim_indicator') }} as indicator
     left join {{ ref('fct_commune_profile') }} as profile
         on

@@ -22,7 +22,7 @@ with person as not materialized (
         member.submission_id,
         member.sheet_name,
         member.row_number
-    from {{ ref('fct_household_review') }} as review
+    from {{ ref('fct_household_review') }} as review -- slice: period_code, commune_code
     inner join {{ ref('fct_household_member') }} as member
         on
             review.household_code = member.household_code

@@ -1,22 +1,13 @@
 with support as not materialized (
     select
         fact.period_code as quarter_code,
-        left(fact.period_code, 4) as year_code,
         fact.policy_code,
-        policy.policy_group_code,
         fact.status_code,
-        fact.is_last_of_year,
-        fact.is_delivered_in_year,
-        fact.quantity,
         fact.amount_vnd,
-        fact.full_price_vnd,
         fact.funding_source_code,
         fact.commune_code,
         fact.district_code,
         fact.province_code,
-        fact.year_end_commune_code,
-        fact.year_end_district_code,
-        fact.year_end_province_code,
         fact.household_code,
         fact.person_no,
         fact.support_id,
@@ -24,11 +15,10 @@ with support as not materialized (
         fact.submission_id,
         fact.sheet_name,
         fact.row_number
-    from {{ ref('fct_support') }} as fact
-    inner join {{ ref('dim_policy') }} as policy on fact.policy_code = policy.policy_code
+    from {{ ref('fct_support') }} as fact -- slice: period_code
 ),
 
--- A quarter counts in the unit of its last day, the year in that of 31 December.
+-- A quarter counts in the unit of its last day.
 figure as not materialized (
     select
         'support_amount' as indicator_code,
@@ -56,54 +46,6 @@ figure as not materialized (
             ('funding_source', support.funding_source_code)
         ) as breakdown (kind_code, code)
     where support.status_code = 'delivered'
-    union all
-    -- a card without a quantity has no full price and counts on neither side
-    select
-        'near_poor_health_insurance_subsidy_rate',
-        year_code,
-        '',
-        '',
-        amount_vnd,
-        quantity * full_price_vnd,
-        year_end_commune_code,
-        year_end_district_code,
-        year_end_province_code,
-        household_code,
-        person_no,
-        support_id,
-        sender_code,
-        submission_id,
-        sheet_name,
-        row_number
-    from support
-    where
-        policy_code = 'health_card_near_poor'
-        and status_code = 'delivered'
-        and quantity is not null
-    union all
-    -- A case may stand in several quarters: its standing is that of the last one, but what was once delivered stays
-    -- delivered.
-    select
-        'entitlement_coverage',
-        year_code,
-        'policy_group',
-        policy_group_code,
-        is_delivered_in_year::integer,
-        1,
-        year_end_commune_code,
-        year_end_district_code,
-        year_end_province_code,
-        household_code,
-        person_no,
-        support_id,
-        sender_code,
-        submission_id,
-        sheet_name,
-        row_number
-    from support
-    where
-        is_last_of_year
-        and (is_delivered_in_year or status_code <> 'refused')
 )
 
 select

@@ -9,9 +9,9 @@
 
 with loan as (
     select
-        *,
-        {{ keyed_hash('borrower_national_id') }} as borrower_person_key
-    from {{ ref('stg_credit_loan') }} -- slice: sender_code, loan_id
+        loan.*,
+        {{ keyed_hash('loan.borrower_national_id') }} as borrower_person_key
+    from {{ ref('stg_credit_loan') }} as loan -- slice: sender_code, loan_id
 ),
 
 -- The household of a borrower's national id, in the last year in which it heads one household and no other.

@@ -33,7 +33,6 @@ listed as (
     select
         member.*,
         known.household_id,
-        {{ keyed_hash('member.national_id') }} as national_id_key,
         reviewed.admin_unit_key,
         reviewed.commune_code,
         reviewed.district_code,
@@ -163,7 +162,7 @@ select
     member.needs_legal_aid,
     member.is_social_assistance_beneficiary,
     member.national_id is not null and member.has_identity_conflict as has_identity_conflict,
-    member.national_id_key
+    {{ keyed_hash('member.national_id') }} as national_id_key
 from identified as member
 left join {{ ref('int_household__version') }} as register -- slice: household_id
     on {{ version_in_year('register', 'member.household_id', 'member.review_year') }}

@@ -1,3 +1,10 @@
+{{ config(
+    slice_by=['indicator_code', 'period_code', 'admin_unit_code'],
+    touched_by={
+        'ind_by_place': ['indicator_code', 'period_code', 'admin_unit_code'],
+    }
+) }}
+
 with judged as (
     select
         *,
@@ -9,7 +16,7 @@ with judged as (
                     and not bool_or(breakdown_code = 'unknown_' || breakdown_kind_code) over kind
             else true
         end as is_every_part_known
-    from {{ ref('ind_by_place') }}
+    from {{ ref('ind_by_place') }} -- slice: indicator_code, period_code, admin_unit_code
     window
         whole as (partition by indicator_code, period_code, standard_code, admin_unit_level, admin_unit_code),
         kind as (

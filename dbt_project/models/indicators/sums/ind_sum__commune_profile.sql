@@ -1,0 +1,7 @@
+{{ config(
+    key=[
+        'indicator_code', 'period_code', 'standard_code', 'breakdown_kind_code', 'breakdown_code', 'place_key',
+    ]
+) }}
+
+{{ indicator_sums('commune_profile') }}
