@@ -17,7 +17,7 @@ from dbt.cli.main import dbtRunner
 from psycopg.conninfo import conninfo_to_dict
 
 from ingestion import surrogate
-from ingestion.change_log import begin_build, finish_build
+from ingestion.change_log import begin_build, finish_build, is_settled
 from ingestion.relation import BUILD_LOCK
 from ingestion.settings import get_settings
 from ingestion.warehouse import create_engine
@@ -108,7 +108,7 @@ def build_report_status(url: str) -> None:
 
 
 def _build_report_status(connection: psycopg.Connection[tuple[Any, ...]], url: str) -> None:
-    _begin(connection, url, "reference")
+    begin_build(connection, "reference", _definition(), inputs(_nodes(url)), looks_at_submissions=False)
     _invoke(url, "reference", ["run", "--select", "+int_report__status"])
 
 
@@ -127,17 +127,23 @@ def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResu
         arguments += ["--exclude-resource-type", "unit_test"]
     with _alone(url) as connection:
         _remember_secret(url)
-        _begin(connection, url, layer)
-        result = BuildResult(layer, _invoke(url, layer, arguments))
+        nodes = _nodes(url)
+        of_layer = [node for node in nodes.values() if node.resource_type == "model" and node.fqn[1] in _FOLDERS[layer]]
+        if is_settled(connection, [node.relation_name for node in of_layer if node.relation_name], _definition()):
+            # views say the same as long as the project does
+            arguments += ["--exclude", "config.materialized:view"]
+            of_layer = [node for node in of_layer if node.config.materialized == "kept"]
+        begin_build(connection, layer, _definition(), inputs(nodes), looks_at_submissions=layer == "staging")
+        result = BuildResult(layer, _invoke(url, layer, arguments) if of_layer else ())
         finish_build(connection)
     return result
 
 
-def _begin(connection: psycopg.Connection[tuple[Any, ...]], url: str, layer: str) -> None:
-    """Note in the log of changes that dbt is about to run."""
+def _nodes(url: str) -> Mapping[str, Any]:
+    """The nodes of the project by their ids."""
     with _address(url) as database:
-        manifest = _manifest(database)
-    begin_build(connection, layer, _definition(), inputs(manifest.nodes), looks_at_submissions=layer == "staging")
+        nodes: Mapping[str, Any] = _manifest(database).nodes
+    return nodes
 
 
 def inputs(nodes: Mapping[str, Any]) -> dict[str, set[str]]:

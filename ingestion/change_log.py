@@ -224,8 +224,6 @@ def finish_build(connection: psycopg.Connection[tuple[object, ...]]) -> None:
 
 def is_settled(connection: psycopg.Connection[tuple[object, ...]], relations: Iterable[str], definition: str) -> bool:
     """Whether all these relations are there, and every kept table was built under this definition."""
-    if connection.execute("select to_regclass('change.model') is null").fetchone() == (True,):
-        return False
     row = connection.execute(
         "select (select bool_and(to_regclass(name) is not null) from unnest(%s::text[]) as name)"
         " and (select bool_and(definition = %s) from change.model)",

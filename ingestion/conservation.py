@@ -89,8 +89,9 @@ def _staging_differences(connection: sa.Connection, of_these: sql.Composable) ->
     differences = []
     for dataset, accepted in connection.execute(
         sa.text(
-            "select dataset, sum(row_count - held_row_count) from ops.submission where status_code = any(:in_force)"
-            " and " + compiled(connection, of_these) + " group by dataset order by dataset"  # noqa: S608 - quoted
+            "select dataset, sum(row_count - held_row_count) from ops.submission"  # noqa: S608 - quoted
+            f" where status_code = any(:in_force) and {compiled(connection, of_these)}"
+            " group by dataset order by dataset"
         ),
         {"in_force": list(IN_FORCE_STATUSES)},
     ).all():

@@ -103,7 +103,8 @@ class History:
         edit = self.random.choice(EDITS[dataset])
         (new,) = self.db.execute(
             "insert into ops.submission (sender_code, dataset, period_code, period_end, standard_code, revision,"
-            " sha256, file_name, sheet_name, received_at, judged_at, status_code, row_count, verdict_code, code_version)"
+            " sha256, file_name, sheet_name, received_at, judged_at, status_code, row_count, verdict_code,"
+            " code_version)"
             " select sender_code, dataset, period_code, period_end, standard_code, revision + 1, sha256 || 'x',"
             " file_name, sheet_name, received_at + interval '1 day', judged_at, 'accepted', row_count, 'accepted', ''"
             " from ops.submission where submission_id = %s returning submission_id",
@@ -162,7 +163,7 @@ def hashes(url: str) -> dict[str, str]:
             str(name)
             for (name,) in db.execute(
                 "select format('%I.%I', schemaname, tablename) from pg_tables"
-                " where schemaname = any(array['intermediate', 'mart_build', 'mart', 'vault_build', 'vault']) order by 1"
+                " where schemaname in ('intermediate', 'mart_build', 'mart', 'vault_build', 'vault') order by 1"
             )
         ]
         return {
