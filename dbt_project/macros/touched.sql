@@ -138,7 +138,7 @@
     {%- set review = changed('fct_household_review', since) -%}
     {{ return({
         'fct_household_review': 'select period_code, commune_code from ' ~ review
-            ~ ' union select missed.period_code, missed.commune_code from ' ~ ref('fct_household_movement')
+            ~ ' union select missed.period_code, missed.commune_code from ' ~ fact('fct_household_movement')
             ~ ' as missed inner join ' ~ review ~ ' on missed.household_code = changed_row.household_code'
             ~ ' and missed.list_year = changed_row.review_year and missed.standard_code = changed_row.standard_code'
             ~ ' where missed.class_code is null',
@@ -169,9 +169,14 @@
 {% macro touched_by_service(fact, condition, what, since) -%}
     {%- set columns = (['household_id', 'left(period_code, 4)'] + what) | join(', ') -%}
     {{ return(
-        'select period_code, commune_code from ' ~ ref('fct_household_review')
+        'select period_code, commune_code from ' ~ fact('fct_household_review')
         ~ ' where (household_id, period_code) in (select household_id, left(period_code, 4) from ' ~ changed(fact, since)
         ~ ' where household_id is not null and ' ~ condition ~ ' group by ' ~ columns
         ~ ' having sum(case when is_added then 1 else -1 end) <> 0)'
     ) }}
+{%- endmacro %}
+
+{# A fact that the model reads through the rows of its family: dbt knows of direct references alone. #}
+{% macro fact(name) -%}
+    {{ return(api.Relation.create(database=this.database, schema='mart_build', identifier=name)) }}
 {%- endmacro %}
