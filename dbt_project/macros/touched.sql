@@ -68,6 +68,19 @@
     }) }}
 {%- endmacro %}
 
+{# Groups that a row was or is in, and those of all rows of its household: the last one under a name stands for it. #}
+{% macro touched__int_identity__candidate(since) -%}
+    {%- set side = changed('int_identity__side', since) -%}
+    {{ return({
+        'int_identity__side': "select unnest(array[id_group, 'household:' || household_id, namesake_group]) from " ~ side
+            ~ ' union select namesake_group from ' ~ ref('int_identity__side')
+            ~ ' where household_id in (select household_id from ' ~ side ~ ')'
+            ~ " union select 'household:' || household_id from " ~ ref('int_household__flow')
+            ~ ' where previous_household_id in (select household_id from ' ~ side ~ ')',
+        'int_household__flow': "select 'household:' || household_id from " ~ changed('int_household__flow', since),
+    }) }}
+{%- endmacro %}
+
 {% macro touched__int_support__case(since) -%}
     {{ return(touched_by_household(['sender_code', 'support_id'], since)) }}
 {%- endmacro %}
@@ -138,7 +151,7 @@
     {%- set review = changed('fct_household_review', since) -%}
     {{ return({
         'fct_household_review': 'select period_code, commune_code from ' ~ review
-            ~ ' union select missed.period_code, missed.commune_code from ' ~ fact('fct_household_movement')
+            ~ ' union select missed.period_code, missed.commune_code from ' ~ mart_table('fct_household_movement')
             ~ ' as missed inner join ' ~ review ~ ' on missed.household_code = changed_row.household_code'
             ~ ' and missed.list_year = changed_row.review_year and missed.standard_code = changed_row.standard_code'
             ~ ' where missed.class_code is null',
@@ -169,7 +182,7 @@
 {% macro touched_by_service(fact, condition, what, since) -%}
     {%- set columns = (['household_id', 'left(period_code, 4)'] + what) | join(', ') -%}
     {{ return(
-        'select period_code, commune_code from ' ~ fact('fct_household_review')
+        'select period_code, commune_code from ' ~ mart_table('fct_household_review')
         ~ ' where (household_id, period_code) in (select household_id, left(period_code, 4) from ' ~ changed(fact, since)
         ~ ' where household_id is not null and ' ~ condition ~ ' group by ' ~ columns
         ~ ' having sum(case when is_added then 1 else -1 end) <> 0)'
@@ -177,6 +190,6 @@
 {%- endmacro %}
 
 {# A fact that the model reads through the rows of its family: dbt knows of direct references alone. #}
-{% macro fact(name) -%}
+{% macro mart_table(name) -%}
     {{ return(api.Relation.create(database=this.database, schema='mart_build', identifier=name)) }}
 {%- endmacro %}
