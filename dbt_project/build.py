@@ -161,9 +161,18 @@ def inputs(nodes: Mapping[str, Any]) -> dict[str, set[str]]:
             return {node.name} | found
         return found.union(*(looked_through(source) for source in node.depends_on.nodes))
 
+    def read_by(node: Any) -> list[str]:
+        # a foreign key refers to a table, and reads nothing of it
+        referred = {str(key.to) for key in node.constraints if key.type == "foreign_key"}
+        return [
+            source
+            for source in node.depends_on.nodes
+            if (called := f"'{source.rpartition('.')[2]}'") in node.raw_code or f"ref({called})" not in referred
+        ]
+
     return {
         node.name: ({"day"} if "as_of()" in node.raw_code else set()).union(
-            *(looked_through(source) for source in node.depends_on.nodes)
+            *(looked_through(source) for source in read_by(node))
         )
         for node in nodes.values()
         if node.resource_type == "model" and node.config.materialized == "kept"

@@ -17,3 +17,11 @@
         32
     )
 {%- endmacro %}
+
+{#
+    What tells equal texts from others within this warehouse: MD5 under the secret, a fifth of the cost of `keyed_hash`. For
+    groups that stay in private tables, never for a key that leaves them.
+#}
+{% macro keyed_digest(text) -%}
+    md5(current_setting('chungtay.surrogate_inner_key') || {{ text }})
+{%- endmacro %}

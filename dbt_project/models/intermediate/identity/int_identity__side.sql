@@ -35,7 +35,7 @@ head as (
         null::bigint as person_no,
         headed.review_year,
         {{ keyed_hash('listed.head_national_id') }} as person_key,
-        listed.head_national_id as national_id,
+        {{ keyed_hash('listed.head_national_id') }} as national_id_key,
         {{ folded('listed.head_name') }} as folded_name,
         extract(year from listed.head_birth_date)::integer as birth_year,
         {{ folded('listed.village_name') }} as village,
@@ -63,7 +63,7 @@ member as (
         person.person_no,
         person.review_year,
         person.person_key,
-        listed.national_id,
+        person.national_id_key,
         {{ folded('listed.full_name') }} as folded_name,
         extract(year from listed.birth_date)::integer as birth_year,
         head.village,
@@ -114,9 +114,9 @@ select
     sheet_name,
     row_number,
     -- rows alike in one of these are compared
-    'id:' || {{ keyed_hash('listed.national_id') }} as id_group,
-    'name:' || {{ keyed_hash("listed.person_name || '|' || listed.village || '|' || listed.commune_code") }}
+    'id:' || national_id_key as id_group,
+    'name:' || {{ keyed_digest("person_name || '|' || village || '|' || commune_code") }}
         as namesake_group,
-    {{ keyed_hash('listed.folded_name') }} as name_key,
-    {{ keyed_hash('listed.person_name') }} as person_name_key
+    {{ keyed_digest('folded_name') }} as name_key,
+    {{ keyed_digest('person_name') }} as person_name_key
 from listed
