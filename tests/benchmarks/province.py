@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from ingestion.contract import Contract, load_contracts
 
@@ -757,3 +758,41 @@ def make_province(
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("vacuum analyze")
     return made
+
+
+def send_again(
+    db: psycopg.Connection[Any], submission_id: int, edit: str = "", *, share: float = 0.1, lost: float = 0.0
+) -> int:
+    """A later revision of a report in force, as receiving and the gate leave it: `edit` (`column = value`) is done to a
+    share of its rows, others are lost. Gives its number."""
+    row = db.execute(
+        "insert into ops.submission (sender_code, dataset, period_code, period_end, standard_code, revision, sha256,"
+        " file_name, sheet_name, received_at, judged_at, status_code, row_count, verdict_code, code_version)"
+        " select sender_code, dataset, period_code, period_end, standard_code, revision + 1, sha256 || 'x', file_name,"
+        " sheet_name, received_at + interval '1 day', judged_at, 'accepted', row_count, 'accepted', ''"
+        " from ops.submission where submission_id = %s returning submission_id, dataset",
+        [submission_id],
+    ).fetchone()
+    assert row is not None, f"no report {submission_id}"
+    again, dataset = row
+    db.execute("update ops.submission set status_code = 'superseded' where submission_id = %s", [submission_id])
+    table = sql.Identifier("raw", dataset)
+    db.execute(
+        sql.SQL("create temp table revised as select * from {} where submission_id = %s and random() >= %s").format(
+            table
+        ),
+        [submission_id, lost],
+    )
+    db.execute("update revised set submission_id = %s", [again])
+    if edit:
+        db.execute(f"update revised set {edit} where random() < %s".encode(), [share])
+    db.execute(sql.SQL("insert into {} select * from revised").format(table))
+    db.execute("drop table revised")
+    db.execute(
+        sql.SQL(
+            "update ops.submission set row_count = (select count(*) from {} where submission_id = %s)"
+            " where submission_id = %s"
+        ).format(table),
+        [again, again],
+    )
+    return int(again)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from province import make_province
+from province import make_province, send_again
 from psycopg import sql
 
 from dbt_project.build import LAYERS, build, seed_if_changed
@@ -94,42 +94,14 @@ class History:
         return None if row is None else (int(str(row[0])), str(row[1]))
 
     def correct(self) -> str:
-        """A later revision of a report, with some rows changed, lost and doubled under another key."""
+        """A later revision of a report, with some rows changed and some lost."""
         dataset = self.random.choice(list(EDITS))
         found = self._any(dataset)
         if found is None:
             return "nothing"
-        former = found[0]
         edit = self.random.choice(EDITS[dataset])
-        (new,) = self.db.execute(
-            "insert into ops.submission (sender_code, dataset, period_code, period_end, standard_code, revision,"
-            " sha256, file_name, sheet_name, received_at, judged_at, status_code, row_count, verdict_code,"
-            " code_version)"
-            " select sender_code, dataset, period_code, period_end, standard_code, revision + 1, sha256 || 'x',"
-            " file_name, sheet_name, received_at + interval '1 day', judged_at, 'accepted', row_count, 'accepted', ''"
-            " from ops.submission where submission_id = %s returning submission_id",
-            [former],
-        ).fetchone() or (None,)
-        self.db.execute("update ops.submission set status_code = 'superseded' where submission_id = %s", [former])
-        table = sql.Identifier("raw", dataset)
-        self.db.execute(
-            sql.SQL(
-                "create temp table revised as select * from {} where submission_id = %s and random() > 0.02"
-            ).format(table),
-            [former],
-        )
-        self.db.execute("update revised set submission_id = %s", [new])
-        self.db.execute(f"update revised set {edit} where random() < 0.1".encode())
-        self.db.execute(sql.SQL("insert into {} select * from revised").format(table))
-        self.db.execute("drop table revised")
-        self.db.execute(
-            sql.SQL(
-                "update ops.submission set row_count = (select count(*) from {} where submission_id = %s)"
-                " where submission_id = %s"
-            ).format(table),
-            [new, new],
-        )
-        return f"{dataset} {former} -> {new}: {edit}"
+        again = send_again(self.db, found[0], edit, lost=0.02)
+        return f"{dataset} {found[0]} -> {again}: {edit}"
 
     def hold(self) -> str:
         found = self._any("household_review", "household_member", "support_delivery", "credit_loan")
