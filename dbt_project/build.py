@@ -108,7 +108,7 @@ def build_report_status(url: str) -> None:
 
 
 def _build_report_status(connection: psycopg.Connection[tuple[Any, ...]], url: str) -> None:
-    begin_build(connection, "reference", _definition(), inputs(_nodes(url)), looks_at_submissions=False)
+    begin_build(connection, "reference", _definition(), inputs(_nodes(url)))
     _invoke(url, "reference", ["run", "--select", "+int_report__status"])
 
 
@@ -133,7 +133,7 @@ def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResu
             # views say the same as long as the project does
             arguments += ["--exclude", "config.materialized:view"]
             of_layer = [node for node in of_layer if node.config.materialized == "kept"]
-        begin_build(connection, layer, _definition(), inputs(nodes), looks_at_submissions=layer == "staging")
+        begin_build(connection, layer, _definition(), inputs(nodes))
         result = BuildResult(layer, _invoke(url, layer, arguments) if of_layer else ())
         finish_build(connection)
     return result

@@ -194,11 +194,8 @@ def begin_build(
     layer: str,
     definition: str,
     inputs: Mapping[str, Iterable[str]],
-    *,
-    looks_at_submissions: bool,
 ) -> None:
-    """Note that a run of dbt for a layer begins under this definition and, where it looks at them, which reports
-    changed since the last that did.
+    """Note that a run of dbt for a layer begins under this definition, and which reports changed since the last one.
 
     `inputs` are what each kept table is made from. Where the definition is another one than last time, tables that are
     kept no more leave the log.
@@ -213,8 +210,7 @@ def begin_build(
                     for source in sources:
                         copy.write_row((model, source))
             connection.execute("delete from change.model where not model_name = any(%s)", [list(inputs)])
-        if looks_at_submissions:
-            connection.execute(_NOTE_SUBMISSIONS, {"build_number": build_number, "of_no_account": list(_OF_NO_ACCOUNT)})
+        connection.execute(_NOTE_SUBMISSIONS, {"build_number": build_number, "of_no_account": list(_OF_NO_ACCOUNT)})
 
 
 def finish_build(connection: psycopg.Connection[tuple[object, ...]]) -> None:

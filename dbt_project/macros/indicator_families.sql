@@ -10,7 +10,7 @@
     The sums of a family's rows by figure and place. Counts stand beside the sums: one part that is not known leaves the
     sum unknown, also where another family adds to the same figure.
 #}
-{% macro indicator_sums(family) -%}
+{% macro indicator_sums(rows) -%}
     select
         indicator_code,
         period_code,
@@ -28,7 +28,7 @@
         sum(numerator) as numerator,
         count(denominator) as denominator_count,
         sum(denominator) as denominator
-    from {{ ref('ind_row__' ~ family) }}
+    from {{ rows }}
     group by
         indicator_code,
         period_code,

@@ -15,8 +15,8 @@ from ingestion.settings import PROJECT_DIR, REFERENCE_DIR
 
 DBT = PROJECT_DIR / "dbt_project"
 MODELS = sorted((DBT / "models").rglob("*.sql"))
-MARTS = [path for path in MODELS if {"marts", "vault"} & set(path.parts)]
-REPORTS = [path for path in MODELS if "reports" in path.parts]
+MARTS = [path for path in MODELS if {"marts", "vault"} & set(path.relative_to(DBT).parts)]
+REPORTS = [path for path in MODELS if "reports" in path.relative_to(DBT).parts]
 SEEDS = sorted(REFERENCE_DIR.glob("*.csv"))
 LAYER_OF = {path.stem: path.relative_to(DBT / "models").parts[0] for path in MODELS} | {
     path.stem: "seeds" for path in SEEDS

@@ -4,4 +4,4 @@
     ]
 ) }}
 
-{{ indicator_sums('capacity') }}
+{{ indicator_sums(ref('ind_row__capacity')) }}

@@ -4,4 +4,4 @@
     ]
 ) }}
 
-{{ indicator_sums('commune_profile') }}
+{{ indicator_sums(ref('ind_row__commune_profile')) }}

@@ -8,4 +8,4 @@
     }
 ) }}
 
-{{ indicator_sums('credit') }}
+{{ indicator_sums(ref('ind_row__credit')) }}

@@ -9,4 +9,4 @@
     }
 ) }}
 
-{{ indicator_sums('credit_need') }}
+{{ indicator_sums(ref('ind_row__credit_need')) }}

@@ -10,4 +10,4 @@
     }
 ) }}
 
-{{ indicator_sums('deprivation') }}
+{{ indicator_sums(ref('ind_row__deprivation')) }}

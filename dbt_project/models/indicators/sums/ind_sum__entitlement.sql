@@ -8,4 +8,4 @@
     }
 ) }}
 
-{{ indicator_sums('entitlement') }}
+{{ indicator_sums(ref('ind_row__entitlement')) }}

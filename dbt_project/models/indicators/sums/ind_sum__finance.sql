@@ -4,4 +4,4 @@
     ]
 ) }}
 
-{{ indicator_sums('finance') }}
+{{ indicator_sums(ref('ind_row__finance')) }}

@@ -8,4 +8,4 @@
     }
 ) }}
 
-{{ indicator_sums('household') }}
+{{ indicator_sums(ref('ind_row__household')) }}

@@ -9,4 +9,4 @@
     }
 ) }}
 
-{{ indicator_sums('list') }}
+{{ indicator_sums(ref('ind_row__list')) }}

@@ -9,4 +9,4 @@
     }
 ) }}
 
-{{ indicator_sums('member') }}
+{{ indicator_sums(ref('ind_row__member')) }}

@@ -4,4 +4,4 @@
     ]
 ) }}
 
-{{ indicator_sums('reporting') }}
+{{ indicator_sums(ref('ind_row__reporting')) }}

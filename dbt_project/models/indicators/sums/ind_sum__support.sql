@@ -8,4 +8,4 @@
     }
 ) }}
 
-{{ indicator_sums('support') }}
+{{ indicator_sums(ref('ind_row__support')) }}
