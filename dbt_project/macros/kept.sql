@@ -158,21 +158,30 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The model's select with its inputs reduced to the touched slices. #}
+{#
+    The model's select with its inputs reduced to the touched slices. They are temporary tables, so that the planner knows
+    how many rows they have: it cannot tell from a condition, and would join thousands of rows one by one.
+#}
 {% macro kept_sliced(sql) -%}
     {%- set relation = '("[^"]+"\\."[^"]+"\\.("[^"]+"))' -%}
     {%- set alias = '(?: +as +(\\w+))?' -%}
     {%- set pattern = modules.re.compile(relation ~ alias ~ ' *-- slice: *([^\n]+)') -%}
+    {%- set names = {} -%}
     {%- set parts = [] -%}
     {%- set end = namespace(of_last=0) -%}
     {%- for match in pattern.finditer(sql) -%}
         {%- set columns = match.group(4) | trim -%}
         {%- set condition = columns[6:] if columns.startswith('where ')
             else '(' ~ columns ~ ') in (select ' ~ columns ~ ' from touched_slice)' -%}
+        {%- set rows = 'select * from ' ~ match.group(1) ~ ' where ' ~ condition -%}
+        {%- if rows not in names -%}
+            {%- do names.update({rows: 'touched_part_' ~ loop.index}) -%}
+            {%- do kept_run(
+                'create temporary table ' ~ names[rows] ~ ' on commit drop as ' ~ rows ~ '; analyze ' ~ names[rows]
+            ) -%}
+        {%- endif -%}
         {%- do parts.append(sql[end.of_last:match.start()]) -%}
-        {%- do parts.append(
-            '(select * from ' ~ match.group(1) ~ ' where ' ~ condition ~ ') as ' ~ (match.group(3) or match.group(2))
-        ) -%}
+        {%- do parts.append(names[rows] ~ ' as ' ~ (match.group(3) or match.group(2))) -%}
         {%- set end.of_last = match.end() -%}
     {%- endfor -%}
     {%- do parts.append(sql[end.of_last:]) -%}
