@@ -71,9 +71,12 @@ def publish(url: str, night_id: str) -> dict[str, TableChange]:
                 _publish_view(connection, view)
             structure = history.structure(connection, [*tables, *views])
             changes = {
-                table.label: history.change(connection, table, publication_id, structure, latest) for table in tables
+                table.label: history.change(connection, table, publication_id, structure, latest)
+                if latest is None or table in whole or table.name in to_publish.changed
+                else history.no_change(table, latest)
+                for table in tables
             }
-            for table in tables:
+            for table in whole:  # of the others the server keeps the statistics
                 if changes[table.label].rows_added:
                     execute(connection, sql.SQL("analyze {}").format(table.public))
             change_log.note_published(connection, [table.name for table in tables])
