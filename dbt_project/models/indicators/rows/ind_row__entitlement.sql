@@ -19,7 +19,8 @@ with support as not materialized (
         fact.submission_id,
         fact.sheet_name,
         fact.row_number
-    from {{ ref('fct_support') }} as fact -- slice: where left(period_code, 4) in (select period_code from touched_slice)
+    from {{ ref('fct_support') }} as fact
+    -- slice: where left(period_code, 4) in (select period_code from touched_slice)
     inner join {{ ref('dim_policy') }} as policy on fact.policy_code = policy.policy_code
 ),
 

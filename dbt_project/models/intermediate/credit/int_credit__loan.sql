@@ -11,7 +11,7 @@ with loan as (
     select
         loan.*,
         {{ keyed_hash('loan.borrower_national_id') }} as borrower_person_key
-    from {{ ref('stg_credit_loan') }} as loan -- slice: sender_code, loan_id
+    from {{ ref('stg_credit_loan') }} as loan -- slice: where loan_id in (select loan_id from touched_slice)
 ),
 
 -- The household of a borrower's national id, in the last year in which it heads one household and no other.

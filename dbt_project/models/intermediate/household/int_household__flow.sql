@@ -1,4 +1,12 @@
-{{ config(key=['previous_household_id', 'household_id', 'review_year']) }}
+{{ config(
+    key=['previous_household_id', 'household_id', 'review_year'],
+    slice_by=['household_id'],
+    slice_condition='{row}.household_id in (select household_id from touched_slice)'
+    ~ ' or {row}.previous_household_id in (select household_id from touched_slice)',
+    touched_by={
+        'int_household__identity': ['household_id'],
+    }
+) }}
 
 with person_year as (
     select
@@ -7,7 +15,7 @@ with person_year as (
         review_year,
         lag(household_id) over years as previous_household_id,
         lag(review_year) over years as previous_review_year
-    from {{ ref('int_member__person') }}
+    from {{ ref('int_member__person') }} -- slice: {{ people_met(ref('int_member__person')) }}
     window years as (partition by person_key order by review_year)
 ),
 
@@ -40,7 +48,7 @@ household_size as (
         household_id,
         review_year,
         count(*) as listed_count
-    from {{ ref('int_member__person') }}
+    from {{ ref('int_member__person') }} -- slice: {{ people_met(ref('int_member__person')) }}
     group by household_id, review_year
 )
 

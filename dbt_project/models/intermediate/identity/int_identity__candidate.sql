@@ -61,7 +61,8 @@ changed_id as (
         side_key as second_side_key,
         id_group,
         lag(id_group) over years as previous_id_group
-    from {{ ref('int_identity__side') }} -- slice: where 'household:' || household_id in (select group_key from touched_slice)
+    from {{ ref('int_identity__side') }}
+    -- slice: where 'household:' || household_id in (select group_key from touched_slice)
     where id_group is not null
     window years as (partition by household_id, dataset, person_no, name_key order by review_year)
 ),
@@ -73,7 +74,7 @@ named as (
         select
             *,
             case dataset when 'household_member' then person_key end as person_key_of_member
-        from {{ ref('int_identity__side') }} -- slice: where household_id in (select household_id from {{ ref('int_identity__side') }} where namesake_group in (select group_key from touched_slice))
+        from {{ ref('int_identity__side') }} -- slice: {{ households_of_namesakes(ref('int_identity__side')) }}
         where namesake_group is not null
     ) as side
     order by dataset, household_id, coalesce(person_key_of_member, person_name_key), review_year desc
@@ -143,8 +144,8 @@ pair as (
     select
         'same_people',
         'household:' || flow.household_id,
-        origin.side_key,
-        destination.side_key
+        origin.side_key as first_side_key,
+        destination.side_key as second_side_key
     from {{ ref('int_household__flow') }} as flow
     inner join {{ ref('int_identity__side') }} as origin
         on

@@ -29,7 +29,8 @@ placed as (
         coalesce(registered_at_end.commune_code, code_at_end.commune_code) as year_end_commune_code,
         coalesce(registered_at_end.district_code, code_at_end.district_code) as year_end_district_code,
         coalesce(registered_at_end.province_code, code_at_end.province_code) as year_end_province_code
-    from {{ ref('stg_support_delivery') }} as support -- slice: sender_code, support_id
+    from {{ ref('stg_support_delivery') }} as support
+    -- slice: where support_id in (select support_id from touched_slice)
     cross join two_level
     left join {{ ref('int_household__identity') }} as known on support.household_code = known.household_code
     left join {{ ref('support_amount') }} as price

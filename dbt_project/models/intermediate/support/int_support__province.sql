@@ -6,4 +6,6 @@
     }
 ) }}
 
-{{ province_of_report(ref('int_support__case') ~ ' -- slice: submission_id', ['province_code', 'year_end_province_code']) }}
+{{ province_of_report(
+    ref('int_support__case') ~ ' -- slice: submission_id', ['province_code', 'year_end_province_code']
+) }}

@@ -11,8 +11,10 @@
     A model that can be sliced says in its config by which columns (`slice_by`), and by which columns of a changed input
     its slices are found (`touched_by`: input, columns, or none where no other row can be touched than those that other
     inputs tell); where it takes more, the macro `touched__<model>` gives the select for an input, and `closed__<model>`
-    adds slices that are computed together. In its SQL a comment `-- slice: columns` after an input tells that of this input only rows in a
-    touched slice are needed; `-- slice: where condition` names them by a condition over `touched_slice`. A slice must be
+    adds slices that are computed together. In its SQL a comment `-- slice: columns` after an
+    input tells that of this input only rows in a
+    touched slice are needed; `-- slice: where condition` names them by a condition over `touched_slice`. `slice_condition` in the config tells
+    which rows (`{row}`) of the table are computed again, where it is not those with the columns of a touched slice. A slice must be
     computed from its own rows alone: `tests/integration/test_incremental.py` holds what is built against a rebuild.
 #}
 {% materialization kept, adapter='postgres' %}
@@ -165,7 +167,7 @@
 {% macro kept_sliced(sql) -%}
     {%- set relation = '("[^"]+"\\."[^"]+"\\.("[^"]+"))' -%}
     {%- set alias = '(?: +as +(\\w+))?' -%}
-    {%- set pattern = modules.re.compile(relation ~ alias ~ ' *-- slice: *([^\n]+)') -%}
+    {%- set pattern = modules.re.compile(relation ~ alias ~ '\\s*-- slice: *([^\n]+)') -%}
     {%- set names = {} -%}
     {%- set parts = [] -%}
     {%- set end = namespace(of_last=0) -%}
@@ -191,7 +193,11 @@
 {# Condition: the row of this alias is in a touched slice. #}
 {% macro kept_in_slice(alias) -%}
     {%- set columns = config.get('slice_by') -%}
+    {%- if config.get('slice_condition') -%}
+    ({{ config.get('slice_condition') | replace('{row}', alias) }})
+    {%- else -%}
     ({{ alias }}.{{ columns | join(', ' ~ alias ~ '.') }}) in (select {{ columns | join(', ') }} from touched_slice)
+    {%- endif -%}
 {%- endmacro %}
 
 {# What is noted of a row of the vault is its key: names stand nowhere else. None where all of a row is noted. #}
@@ -277,7 +283,29 @@
         ~ ' create index on ' ~ log ~ ' (build_number)'
     ) %}
     {% do create_indexes(target) %}
+    {% for columns in kept_referring(key) %}
+        {% do kept_run('create index on ' ~ target ~ ' (' ~ columns | join(', ') ~ ')') %}
+    {% endfor %}
     {% do persist_docs(target, model) %}
+{%- endmacro %}
+
+{#
+    The columns by which rows refer to tables that lose rows: without an index each row lost there would be looked for here
+    one by one. The other dimensions are lists that only grow.
+#}
+{% macro kept_referring(key) -%}
+    {%- set losing = [
+        'dim_submission', 'dim_household', 'dim_person', 'dim_loan', 'fct_household_review', 'fct_household_member',
+    ] -%}
+    {%- set found = [] -%}
+    {%- for reference in model['constraints'] | selectattr('type', 'equalto', 'foreign_key') -%}
+        {%- set columns = reference['columns'] -%}
+        {%- set referred = (reference['to'] | replace('"', '')).split('.') | last -%}
+        {%- if referred in losing and key[: columns | length] != columns -%}
+            {%- do found.append(columns) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found) }}
 {%- endmacro %}
 
 {# Notes that the model is up to date, whether it was made anew and, then, what its contract refers to. #}

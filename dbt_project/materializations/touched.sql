@@ -1,6 +1,6 @@
 {#
     Which slices of a kept table a change of an input touches, where it is more than the input's own columns: for each
-    model a macro `touched__<model>` that gives a select for each such input (see macros/kept.sql). A household's new code
+    model a macro `touched__<model>` that gives a select for each such input (see materializations/kept.sql). A household's new code
     or class reaches rows that name it by what they said until now: they are found in the table itself.
 #}
 {% macro touched__int_household__reviewed(since) -%}
@@ -50,6 +50,15 @@
     )
 
     select household_id from linked
+{%- endmacro %}
+
+{# The households that anybody was in whose listing changed: each of them may have lost people to another, or won them. #}
+{% macro touched__int_household__flow(since) -%}
+    {{ return({
+        'int_member__person': 'select household_id from ' ~ changed('int_member__person', since)
+            ~ ' union select household_id from ' ~ ref('int_member__person')
+            ~ ' where person_key in (select person_key from ' ~ changed('int_member__person', since) ~ ')',
+    }) }}
 {%- endmacro %}
 
 {% macro touched__int_member__membership(since) -%}
