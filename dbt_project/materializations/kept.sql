@@ -8,14 +8,15 @@
     slice    every input that changed tells which slices of the table it can touch: these are computed again
     compare  else: all of it is computed again
 
-    A model that can be sliced says in its config by which columns (`slice_by`), and by which columns of a changed input
-    its slices are found (`touched_by`: input, columns, or none where no other row can be touched than those that other
-    inputs tell); where it takes more, the macro `touched__<model>` gives the select for an input, and `closed__<model>`
-    adds slices that are computed together. In its SQL a comment `-- slice: columns` after an
-    input tells that of this input only rows in a
-    touched slice are needed; `-- slice: where condition` names them by a condition over `touched_slice`. `slice_condition` in the config tells
-    which rows (`{row}`) of the table are computed again, where it is not those with the columns of a touched slice. A slice must be
-    computed from its own rows alone: `tests/integration/test_incremental.py` holds what is built against a rebuild.
+    A model that can be sliced says so in its config: `slice_by`, the columns of a slice; `touched_by`, for each input the
+    columns by which its changed rows tell the slices that they touch, or none where no row is touched but those that other
+    inputs tell. Where it takes more, the macro `touched__<model>` gives the select for an input, `closed__<model>` adds
+    slices that are computed together, and `slice_condition` tells which rows (`{row}`) of the table are computed again. In
+    the model's SQL a comment `-- slice: columns` after an input says that of this input only rows in a touched slice are
+    needed, `-- slice: where condition` names them by a condition over `touched_slice`.
+
+    A slice must be computed from its own rows alone: `tests/integration/test_incremental.py` holds what is built against a
+    rebuild.
 #}
 {% materialization kept, adapter='postgres' %}
     {%- set target = this.incorporate(type='table') -%}
