@@ -125,7 +125,10 @@
     {% do kept_run('create temporary table touched_slice on commit drop as ' ~ whole ~ '; analyze touched_slice') %}
     {%- set closed = context.get('closed__' ~ model['name']) -%}
     {% if closed %}
+        {# step by step along the indexes: the planner takes each step for one over all rows #}
+        {% do kept_run('set local enable_hashjoin = off; set local enable_mergejoin = off') %}
         {% do kept_run('create temporary table closed_slice on commit drop as ' ~ closed(since)) %}
+        {% do kept_run('set local enable_hashjoin = on; set local enable_mergejoin = on') %}
         {% do kept_run('truncate touched_slice; insert into touched_slice select * from closed_slice;'
             ~ ' analyze touched_slice') %}
     {% endif %}
