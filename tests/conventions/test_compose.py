@@ -66,7 +66,7 @@ def test_a_service_that_stays_says_how_it_is_and_comes_back(service: str) -> Non
     assert told["healthcheck"]["test"][0] == "CMD"
 
 
-@pytest.mark.parametrize("service", RUN_ONCE)
+@pytest.mark.parametrize("service", sorted(RUN_ONCE))
 def test_what_runs_once_is_not_started_again(service: str) -> None:
     assert SERVICES[service]["restart"] == "no"
 

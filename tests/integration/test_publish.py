@@ -17,7 +17,7 @@ drop schema if exists mart, mart_build, mart_history, staging, intermediate casc
 create schema mart_history;
 create schema mart; create schema mart_build; create schema staging; create schema intermediate;
 truncate ops.publication;
-truncate change.foreign_key;
+truncate change.foreign_key, change.build;
 insert into change.foreign_key values
     ('fct_household_review', array['area_code'], 'warehouse.mart_build.dim_area', array['area_code']);
 create table intermediate.int_report__set_aside
@@ -220,6 +220,30 @@ def test_a_row_or_a_dong_unaccounted_for_refuses_the_publication(
         db.execute("delete from ops.submission")
     assert db.execute("select * from mart.fct_household_review order by 1").fetchall() == before
     assert db.execute("select night_id from ops.publication").fetchall() == [("n1",)]
+
+
+def test_a_row_that_refers_to_nothing_refuses_the_publication_by_the_key(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str
+) -> None:
+    publish(prepared, "n1")
+    db.execute("update mart_build.fct_household_review set area_code = 'y' where household_code = '2'")
+    with pytest.raises(
+        PublicationRefusedError, match=r"mart\.fct_household_review: foreign key .*area_code.* does not"
+    ):
+        publish(prepared, "n2")
+    assert db.execute("select distinct area_code from mart.fct_household_review").fetchall() == [("x",)]
+
+
+def test_marts_that_were_not_built_to_the_end_are_not_published(
+    db: psycopg.Connection[tuple[object, ...]], prepared: str
+) -> None:
+    build = "insert into change.build (layer, definition, as_of, finished_at) values (%s, '', now(), %s)"
+    db.execute(build, ["marts", None])
+    with pytest.raises(PublicationRefusedError, match="did not end well"):
+        publish(prepared, "n1")
+    db.execute(build, ["marts", "2024-01-01"])
+    db.execute(build, ["staging", None])  # of the night to come
+    assert publish(prepared, "n1")["dim_area"].rows_added == 1
 
 
 def test_a_row_set_aside_is_accounted_for_and_once_only(
