@@ -139,8 +139,8 @@ class History:
         return str(found)
 
     def wait(self) -> str:
-        """Days pass: other reports are due, other amounts of the law in force."""
-        day = date(2022, 1, 1) + timedelta(days=self.random.randint(0, 2000))
+        """Days pass: other reports are due, other amounts of the law in force. All reports came before."""
+        day = date.today() + timedelta(days=self.random.randint(30, 900))
         self.db.execute(
             sql.SQL("alter database {} set chungtay.as_of = {}").format(
                 sql.Identifier(self.db.info.dbname), sql.Literal(day.isoformat())
