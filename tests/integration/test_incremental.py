@@ -4,7 +4,7 @@ any order."""
 import random
 import uuid
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -140,7 +140,7 @@ class History:
 
     def wait(self) -> str:
         """Days pass: other reports are due, other amounts of the law in force. All reports came before."""
-        day = date.today() + timedelta(days=self.random.randint(30, 900))
+        day = datetime.now(UTC).date() + timedelta(days=self.random.randint(30, 900))
         self.db.execute(
             sql.SQL("alter database {} set chungtay.as_of = {}").format(
                 sql.Identifier(self.db.info.dbname), sql.Literal(day.isoformat())
