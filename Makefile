@@ -4,9 +4,9 @@
 .DEFAULT_GOAL := help
 
 BIN = .venv/bin
-# A process per core, each with its own server; what shares a night goes to one of them (tests/conftest.py), and what
+# A process per core, each with its own server and sample night; a file's tests stay together, in their order, and what
 # takes longest stands first.
-ON_ALL_CORES = --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+ON_ALL_CORES = --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

@@ -17,15 +17,6 @@ from ingestion.settings import PROJECT_DIR, Settings, get_settings
 INBOX = PROJECT_DIR / "examples" / "inbox"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On several cores the tests of a module run in one process, and all modules of the sample night in the same."""
-    groups = {item.path: item.path.stem for item in items}
-    groups |= {item.path: "sample_night" for item in items if "sample_night" in getattr(item, "fixturenames", ())}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
-
-
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A PostgreSQL server of its own, in a temporary home, for the whole session (of each process of the tests)."""
