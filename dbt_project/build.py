@@ -127,13 +127,13 @@ def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResu
         arguments += ["--exclude-resource-type", "unit_test"]
     with _alone(url) as connection:
         _remember_secret(url)
-        nodes = _nodes(url)
+        nodes, definition = _nodes(url), _definition()
         of_layer = [node for node in nodes.values() if node.resource_type == "model" and node.fqn[1] in _FOLDERS[layer]]
-        if is_settled(connection, [node.relation_name for node in of_layer if node.relation_name], _definition()):
+        if is_settled(connection, [node.relation_name for node in of_layer if node.relation_name], definition):
             # views say the same as long as the project does
             arguments += ["--exclude", "config.materialized:view"]
             of_layer = [node for node in of_layer if node.config.materialized == "kept"]
-        begin_build(connection, layer, _definition(), inputs(nodes))
+        begin_build(connection, layer, definition, inputs(nodes))
         result = BuildResult(layer, _invoke(url, layer, arguments) if of_layer else ())
         finish_build(connection)
     return result
@@ -142,7 +142,7 @@ def build(layer: Layer, url: str, *, with_unit_tests: bool = False) -> BuildResu
 def _nodes(url: str) -> Mapping[str, Any]:
     """The nodes of the project by their ids."""
     with _address(url) as database:
-        nodes: Mapping[str, Any] = _manifest(database).nodes
+        nodes: Mapping[str, Any] = _parsed(database).nodes
     return nodes
 
 
@@ -246,16 +246,21 @@ def _invoke(url: str, layer: str, arguments: list[str]) -> tuple[NodeResult, ...
 
 
 def _manifest(database: str) -> Any:
-    """The project as parsed for this database.
+    """The project for one run of dbt.
 
     A copy: dbt writes resolved foreign keys into the manifest that it runs, and cannot read them a second time.
     """
+    return _parsed(database).deepcopy()
+
+
+def _parsed(database: str) -> Any:
+    """The project as parsed for this database, to be read only."""
     if database not in _manifests:
         parsed = dbtRunner().invoke([*_common_arguments(), "parse", *_places()])
         if not parsed.success:
             raise BuildError("the project", [], f"it cannot be parsed: {parsed.exception}")
         _manifests[database] = parsed.result
-    return _manifests[database].deepcopy()
+    return _manifests[database]
 
 
 def _node_result(result: Any) -> NodeResult:
